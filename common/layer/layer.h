@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * A layer: sectors with presence.  A read says which sectors the layer
+ * had; the engine (layered/) asks the next layer for the others.  This
+ * header is the contract; tests/conformance/layer-suite.c runs it over
+ * every implementation.
+ *
+ * Each sector is in one of three states:
+ *
+ *   absent   the layer knows nothing of it; ask below
+ *   data     present, with content
+ *   zero     present, all zeroes, no content stored (a tombstone)
+ *
+ * Rules for all operations
+ *
+ * - Ranges are in sectors of info.sector_size bytes, half-open, not
+ *   empty, and inside [0, info.nsectors): the engine has checked that.
+ * - They return 0, or -1 with *err set to a positive errno.  A failed
+ *   operation leaves each sector of its range in the old or the new
+ *   state, never with other content, and the rest untouched.
+ * - Any number of threads may be in any number of operations at once,
+ *   except in layer_close, which comes alone and last.
+ * - A sector is atomic between operations on this layer: of two writes
+ *   one wins whole, and a no-overwrite write never replaces a sector
+ *   that a write, zero or earlier no-overwrite write made present.
+ */
+
+#ifndef DISKSTACK_LAYER_H
+#define DISKSTACK_LAYER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/uuid.h"
+#include "layer/marker.h"
+
+struct layer;
+
+enum layer_state { LAYER_ABSENT, LAYER_DATA, LAYER_ZERO };
+
+/* Flags of the modifying operations. */
+enum {
+  LAYER_FUA = 1,          /* write, zero: durable before it returns */
+  LAYER_NO_OVERWRITE = 2, /* write: skip sectors that are present */
+};
+
+/* What a layer is, fixed when it is constructed. */
+struct layer_info {
+  uint64_t nsectors;
+  uint32_t sector_size;          /* a power of two >= 512 */
+  uint32_t physical_sector_size; /* >= sector_size */
+  bool read_only;                /* nothing can be changed */
+  bool no_overwrite;             /* LAYER_NO_OVERWRITE works */
+  bool has_id;
+  struct uuid id; /* of the disk that the layer belongs to */
+};
+
+/* What a layer learns, at construction, of what will be below it. */
+struct layer_below {
+  bool exists;
+  uint64_t size; /* bytes */
+  uint32_t sector_size;
+  bool has_id;
+  struct uuid id;
+  const char *export_name; /* "" unless the disk was chosen by name */
+};
+
+struct layer_ops {
+  const char *name; /* of the kind, for messages: "ram", "sqlite" */
+
+  /* Free the layer.  One with a file leaves it clean. */
+  void (*close) (struct layer *l);
+
+  /* Copy what is present of [SECTOR, SECTOR+NSECTORS) into BUF, which
+   * is for SECTOR, and mark it in M.  Bytes of absent sectors in BUF
+   * are left as they are.
+   */
+  int (*read) (struct layer *l, void *buf, uint64_t sector, uint32_t nsectors,
+               struct marker *m, int *err);
+
+  /* Make the range data.  FLAGS: LAYER_FUA, LAYER_NO_OVERWRITE (only if
+   * info.no_overwrite).
+   */
+  int (*write) (struct layer *l, const void *buf, uint64_t sector,
+                uint32_t nsectors, unsigned flags, int *err);
+
+  /* Make the range zero.  FLAGS: LAYER_FUA. */
+  int (*zero) (struct layer *l, uint64_t sector, uint64_t nsectors,
+               unsigned flags, int *err);
+
+  /* Make the range absent.  The engine does this only where the content
+   * below is known to be zero.
+   */
+  int (*discard) (struct layer *l, uint64_t sector, uint64_t nsectors,
+                  int *err);
+
+  /* Everything that completed before is durable when it returns, in the
+   * sense that the kind of layer promises (docs/architecture.md).
+   */
+  int (*flush) (struct layer *l, int *err);
+
+  /* The state of SECTOR, and in *END the first sector after it, at most
+   * LIMIT, from which on the state may differ.  Never blocks.
+   */
+  enum layer_state (*state) (struct layer *l, uint64_t sector, uint64_t limit,
+                             uint64_t *end);
+};
+
+/* The head of every layer; implementations put it first in theirs. */
+struct layer {
+  const struct layer_ops *ops;
+  struct layer_info info;
+};
+
+static inline void
+layer_close (struct layer *l)
+{
+  if (l != NULL)
+    l->ops->close (l);
+}
+
+#endif /* DISKSTACK_LAYER_H */

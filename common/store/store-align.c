@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * See store-align.h.  The one place in the suite with a head-body-tail
+ * loop.  An aligned write holds its range shared; an unaligned one holds
+ * the aligned ranges of its edges exclusively while it reads, changes
+ * and writes them, so that it can never write back what another request
+ * has replaced meanwhile.  A request whose edges are unaligned holds
+ * its whole range exclusively: simple, and such clients are rare.
+ */
+
+#include <config.h>
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/align.h"
+#include "base/cleanup.h"
+#include "store/store-align.h"
+
+struct store_align {
+  struct store store;
+  struct store *inner;
+  struct range_lock *locks;
+  struct range_lock *own_locks;
+};
+
+/* One request, cut where the inner store's units begin and end. */
+struct cut {
+  uint64_t start, end;  /* the request */
+  uint64_t outer_start; /* start rounded down */
+  uint64_t outer_end;   /* end rounded up, not beyond the disk */
+  uint64_t body_start;  /* start rounded up, at most body_end */
+  uint64_t body_end;    /* end rounded down (or the disk's end) */
+};
+
+static struct store_align *
+to_align (struct store *s)
+{
+  return container_of (s, struct store_align, store);
+}
+
+static void
+cut_request (const struct store_align *a, uint64_t count, uint64_t offset,
+             struct cut *c)
+{
+  const uint64_t align = a->inner->info.align;
+  const uint64_t size = store_size (a->inner);
+
+  c->start = offset;
+  c->end = offset + count;
+  c->outer_start = ROUND_DOWN (c->start, align);
+  c->outer_end = min_u64 (ROUND_UP (c->end, align), size);
+  c->body_start = ROUND_UP (c->start, align);
+  c->body_end = c->end == size ? c->end : ROUND_DOWN (c->end, align);
+  if (c->body_start >= c->body_end)
+    c->body_start = c->body_end = c->end;
+}
+
+static bool
+is_aligned (const struct cut *c)
+{
+  return c->start == c->outer_start && c->end == c->outer_end;
+}
+
+/* The unaligned piece before the body: [start, head_end). */
+static uint64_t
+head_end (const struct cut *c)
+{
+  return c->body_start;
+}
+
+static void *
+alloc_unit (const struct store_align *a, int *err)
+{
+  void *unit = malloc (2 * (size_t) a->inner->info.align);
+
+  if (unit == NULL)
+    *err = ENOMEM;
+  return unit;
+}
+
+static void
+align_close (struct store *s)
+{
+  struct store_align *a = to_align (s);
+
+  store_close (a->inner);
+  range_lock_free (a->own_locks);
+  free (a);
+}
+
+/* Read [start, end), an edge within at most two units. */
+static int
+read_edge (struct store_align *a, char *dst, uint64_t start, uint64_t end,
+           int *err)
+{
+  struct cut c;
+  CLEANUP_FREE char *unit = NULL;
+
+  if (start == end)
+    return 0;
+  cut_request (a, end - start, start, &c);
+  unit = alloc_unit (a, err);
+  if (unit == NULL || store_read (a->inner, unit, c.outer_end - c.outer_start,
+                                  c.outer_start, err) == -1)
+    return -1;
+  memcpy (dst, unit + (start - c.outer_start), end - start);
+  return 0;
+}
+
+static int
+align_read (struct store *s, void *buf, size_t count, uint64_t offset, int *err)
+{
+  struct store_align *a = to_align (s);
+  char *const dst = buf;
+  struct cut c;
+
+  cut_request (a, count, offset, &c);
+  if (is_aligned (&c))
+    return store_read (a->inner, buf, count, offset, err);
+  if (read_edge (a, dst, c.start, head_end (&c), err) == -1 ||
+      store_read (a->inner, dst + (c.body_start - c.start),
+                  c.body_end - c.body_start, c.body_start, err) == -1)
+    return -1;
+  return read_edge (a, dst + (c.body_end - c.start), c.body_end, c.end, err);
+}
+
+/* Change [start, end), an edge within at most two units, to SRC, or to
+ * zeroes if it is NULL.
+ */
+static int
+write_edge (struct store_align *a, const char *src, uint64_t start,
+            uint64_t end, unsigned flags, int *err)
+{
+  struct cut c;
+  CLEANUP_FREE char *unit = NULL;
+  size_t n;
+
+  if (start == end)
+    return 0;
+  cut_request (a, end - start, start, &c);
+  n = c.outer_end - c.outer_start;
+  unit = alloc_unit (a, err);
+  if (unit == NULL || store_read (a->inner, unit, n, c.outer_start, err) == -1)
+    return -1;
+  if (src != NULL)
+    memcpy (unit + (start - c.outer_start), src, end - start);
+  else
+    memset (unit + (start - c.outer_start), 0, end - start);
+  return store_write (a->inner, unit, n, c.outer_start, flags, err);
+}
+
+static int
+write_cut (struct store_align *a, const char *src, const struct cut *c,
+           unsigned flags, int *err)
+{
+  if (write_edge (a, src, c->start, head_end (c), flags, err) == -1 ||
+      store_write (a->inner, src + (c->body_start - c->start),
+                   c->body_end - c->body_start, c->body_start, flags,
+                   err) == -1)
+    return -1;
+  return write_edge (a, src + (c->body_end - c->start), c->body_end, c->end,
+                     flags, err);
+}
+
+static int
+align_write (struct store *s, const void *buf, size_t count, uint64_t offset,
+             unsigned flags, int *err)
+{
+  struct store_align *a = to_align (s);
+  struct range_hold hold;
+  struct cut c;
+  int r;
+
+  cut_request (a, count, offset, &c);
+  range_lock_acquire (a->locks, &hold, c.outer_start, c.outer_end,
+                      !is_aligned (&c));
+  if (is_aligned (&c))
+    r = store_write (a->inner, buf, count, offset, flags, err);
+  else
+    r = write_cut (a, buf, &c, flags, err);
+  range_lock_release (a->locks, &hold);
+  return r;
+}
+
+static int
+align_flush (struct store *s, int *err)
+{
+  return store_flush (to_align (s)->inner, err);
+}
+
+static int
+zero_cut (struct store_align *a, const struct cut *c, unsigned flags, int *err)
+{
+  const unsigned fua = flags & STORE_FUA;
+
+  /* The body first: if it cannot be fast, nothing may have been done. */
+  if (store_zero (a->inner, c->body_end - c->body_start, c->body_start, flags,
+                  err) == -1 ||
+      write_edge (a, NULL, c->start, head_end (c), fua, err) == -1)
+    return -1;
+  return write_edge (a, NULL, c->body_end, c->end, fua, err);
+}
+
+static int
+align_zero (struct store *s, uint64_t count, uint64_t offset, unsigned flags,
+            int *err)
+{
+  struct store_align *a = to_align (s);
+  struct range_hold hold;
+  struct cut c;
+  int r;
+
+  cut_request (a, count, offset, &c);
+  range_lock_acquire (a->locks, &hold, c.outer_start, c.outer_end,
+                      !is_aligned (&c));
+  r = zero_cut (a, &c, flags, err);
+  range_lock_release (a->locks, &hold);
+  return r;
+}
+
+/* Only whole units can be trimmed; the rest stays as it is. */
+static int
+align_trim (struct store *s, uint64_t count, uint64_t offset, unsigned flags,
+            int *err)
+{
+  struct store_align *a = to_align (s);
+  struct range_hold hold;
+  struct cut c;
+  int r;
+
+  cut_request (a, count, offset, &c);
+  if (c.body_start == c.body_end)
+    return 0;
+  range_lock_acquire (a->locks, &hold, c.body_start, c.body_end, false);
+  r =
+    store_trim (a->inner, c.body_end - c.body_start, c.body_start, flags, err);
+  range_lock_release (a->locks, &hold);
+  return r;
+}
+
+static int
+align_extents (struct store *s, uint64_t count, uint64_t offset, unsigned flags,
+               struct extent_list *out, int *err)
+{
+  struct store_align *a = to_align (s);
+  struct extent_list inner;
+  struct cut c;
+  int r;
+
+  cut_request (a, count, offset, &c);
+  if (is_aligned (&c))
+    return store_extents (a->inner, count, offset, flags, out, err);
+  extent_list_init (&inner, c.outer_start, c.outer_end, flags & STORE_REQ_ONE);
+  r = store_extents (a->inner, c.outer_end - c.outer_start, c.outer_start,
+                     flags, &inner, err);
+  for (size_t i = 0; r == 0 && i < inner.len; i++) {
+    const struct extent *e = &inner.v[i];
+    const uint64_t start = max_u64 (e->offset, c.start);
+
+    if (e->offset + e->count > start)
+      r = extent_list_add (out, e->offset + e->count - start, e->type, err);
+  }
+  extent_list_fini (&inner);
+  return r;
+}
+
+static int
+align_cache (struct store *s, uint64_t count, uint64_t offset, int *err)
+{
+  struct store_align *a = to_align (s);
+  struct cut c;
+
+  cut_request (a, count, offset, &c);
+  return store_cache (a->inner, c.outer_end - c.outer_start, c.outer_start,
+                      err);
+}
+
+static int
+align_resize (struct store *s, uint64_t size, int *err)
+{
+  return store_resize (to_align (s)->inner, size, err);
+}
+
+static const struct store_ops align_ops = {
+  .name = "align",
+  .close = align_close,
+  .read = align_read,
+  .write = align_write,
+  .flush = align_flush,
+  .trim = align_trim,
+  .zero = align_zero,
+  .extents = align_extents,
+  .cache = align_cache,
+  .resize = align_resize,
+};
+
+struct store *
+store_align_create (struct store *inner, struct range_lock *locks)
+{
+  struct store_align *a = calloc (1, sizeof *a);
+  struct store_info info = inner->info;
+
+  if (a == NULL)
+    return NULL;
+  info.align = 1;
+  store_init (&a->store, &align_ops, &info, store_size (inner));
+  a->locks = locks;
+  if (locks == NULL)
+    a->locks = a->own_locks = range_lock_create ();
+  if (a->locks == NULL ||
+      (inner->description != NULL &&
+       store_describe (&a->store, "%s", inner->description) == -1)) {
+    range_lock_free (a->own_locks);
+    free (a);
+    errno = ENOMEM;
+    return NULL;
+  }
+  a->inner = inner;
+  return &a->store;
+}
