@@ -8,7 +8,7 @@
 #include <errno.h>
 #include <stdarg.h>
 
-#include <nbdkit-common.h>
+#include <nbdkit-filter.h>
 
 #include "base/log.h"
 

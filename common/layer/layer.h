@@ -29,6 +29,7 @@
 #define DISKSTACK_LAYER_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/uuid.h"
@@ -44,10 +45,13 @@ enum {
   LAYER_NO_OVERWRITE = 2, /* write: skip sectors that are present */
 };
 
+/* NBD has no larger minimum block size. */
+#define LAYER_SECTOR_SIZE_MAX 65536u
+
 /* What a layer is, fixed when it is constructed. */
 struct layer_info {
   uint64_t nsectors;
-  uint32_t sector_size;          /* a power of two >= 512 */
+  uint32_t sector_size;          /* a power of two, 512 to 64K */
   uint32_t physical_sector_size; /* >= sector_size */
   bool read_only;                /* nothing can be changed */
   bool no_overwrite;             /* LAYER_NO_OVERWRITE works */

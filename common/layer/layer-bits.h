@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * The three states of a layer's sectors as two sets: what is present,
+ * and what of it is zero.  A sector that is not present is never marked
+ * zero, except for the moment in which both bits change; changes are
+ * ordered so that a reader who takes no lock sees the old or the new
+ * state:
+ *
+ *   to data    content first, then zero cleared, then present set
+ *   to zero    zero set, then present set
+ *   to absent  present cleared, then zero cleared
+ *
+ * A reader looks at present first, then at zero.  Between the two a
+ * sector may go from zero to absent, which looks like data; therefore
+ * the memory or file behind a sector that is not data must hold zeroes,
+ * or the layer must notice the change.
+ */
+
+#ifndef DISKSTACK_LAYER_BITS_H
+#define DISKSTACK_LAYER_BITS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "layer/layer.h"
+#include "presence/presence.h"
+
+struct layer_bits {
+  struct presence *present;
+  struct presence *zero;
+};
+
+/* All absent.  Returns 0, or -1 with errno = ENOMEM. */
+extern int layer_bits_init (struct layer_bits *b, uint64_t nsectors);
+extern void layer_bits_fini (struct layer_bits *b);
+
+/* As layer_ops.state. */
+extern enum layer_state layer_bits_state (const struct layer_bits *b,
+                                          uint64_t sector, uint64_t limit,
+                                          uint64_t *end);
+
+/* Are all of [SECTOR, SECTOR+NSECTORS) data? */
+extern bool layer_bits_all_data (const struct layer_bits *b, uint64_t sector,
+                                 uint64_t nsectors);
+
+/* Change the state of the range.  Return 0, or -1 with *err = ENOMEM,
+ * each sector then being in the old or the new state.
+ */
+extern int layer_bits_set_data (struct layer_bits *b, uint64_t sector,
+                                uint64_t nsectors, int *err);
+extern int layer_bits_set_zero (struct layer_bits *b, uint64_t sector,
+                                uint64_t nsectors, int *err);
+extern int layer_bits_set_absent (struct layer_bits *b, uint64_t sector,
+                                  uint64_t nsectors, int *err);
+
+/* Bytes of memory in use. */
+extern size_t layer_bits_memory (const struct layer_bits *b);
+
+#endif /* DISKSTACK_LAYER_BITS_H */
