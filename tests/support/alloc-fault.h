@@ -3,8 +3,9 @@
  * Allocations that fail when a test wants it.  A program that uses this
  * is linked with $(alloc_fault_ldflags); malloc and its relatives then
  * come through here for every object of ours that is linked in (not for
- * libraries).  Only calls of the thread that armed the fault count, so
- * that the test's own threads are safe.
+ * shared libraries).  Only calls of the thread that armed the fault
+ * count.  libcheck is linked in and its assertions allocate: make none
+ * between alloc_fault_nth and alloc_fault_stop.
  */
 
 #ifndef DISKSTACK_TEST_ALLOC_FAULT_H
