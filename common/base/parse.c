@@ -60,16 +60,13 @@ format_size (uint64_t bytes, char *out, size_t n)
   unsigned i = 0;
 
   if (bytes < 1024) {
-    snprintf (out, n, "%" PRIu64 " bytes", bytes);
+    snprintf (out, n, "%" PRIu64 " byte%s", bytes, bytes == 1 ? "" : "s");
     return;
   }
   while (v >= 1023.5 && i < 5) {
     v /= 1024;
     i++;
   }
-  snprintf (out, n,
-            v < 9.995 ? "%.3g %s" :
-            v < 99.95 ? "%.3g %s" :
-                        "%.0f %s",
-            v, unit[i]);
+  /* Three digits, but for what lies between 999 and the next unit. */
+  snprintf (out, n, v < 99.95 ? "%.3g %s" : "%.0f %s", v, unit[i]);
 }

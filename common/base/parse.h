@@ -17,7 +17,9 @@
  */
 extern bool parse_size (const char *s, uint64_t *r);
 
-/* "1.5 GiB", "512 bytes": for people, three digits at most. */
+/* "1.5 GiB", "512 bytes", "1000 KiB": for people, rounded to three
+ * digits or to the unit.
+ */
 extern void format_size (uint64_t bytes, char *out, size_t n);
 
 #endif /* DISKSTACK_PARSE_H */

@@ -44,7 +44,7 @@ set_bits (uint64_t *bits, uint32_t lo, uint32_t hi)
   uint32_t fresh = 0;
 
   while (lo < hi) {
-    const uint32_t end = min_u64 (ROUND_DOWN (lo, 64) + 64, hi);
+    const uint32_t end = min_u64 (ROUND_DOWN ((uint64_t) lo, 64) + 64, hi);
     const uint64_t mask = word_mask (lo % 64, lo % 64 + (end - lo));
 
     fresh += __builtin_popcountll (mask & ~bits[lo / 64]);
@@ -57,7 +57,7 @@ set_bits (uint64_t *bits, uint32_t lo, uint32_t hi)
 static bool
 make_bitmap (struct marker *m)
 {
-  const size_t words = DIV_ROUND_UP (m->nsectors, 64);
+  const size_t words = DIV_ROUND_UP ((uint64_t) m->nsectors, 64);
 
   if (words <= MARKER_INLINE_WORDS) {
     m->bits = m->inline_bits;
@@ -101,7 +101,7 @@ marker_set (struct marker *m, uint64_t sector, uint32_t nsectors)
 
 /* The first bit at or after POS that equals VALUE, or NBITS. */
 static uint32_t
-find_bit (const uint64_t *bits, uint32_t nbits, uint32_t pos, bool value)
+find_bit (const uint64_t *bits, uint32_t nbits, uint64_t pos, bool value)
 {
   while (pos < nbits) {
     uint64_t w = bits[pos / 64];

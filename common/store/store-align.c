@@ -240,30 +240,46 @@ align_trim (struct store *s, uint64_t count, uint64_t offset, unsigned flags,
   return r;
 }
 
+/* An unaligned question is put from the start of the unit; what lies
+ * before the question is cut off the answer.
+ */
 static int
-align_extents (struct store *s, uint64_t count, uint64_t offset, unsigned flags,
-               struct extent_list *out, int *err)
+extents_from_unit (struct store_align *a, const struct cut *c,
+                   struct extent_list *out, int *err)
 {
-  struct store_align *a = to_align (s);
   struct extent_list inner;
-  struct cut c;
   int r;
 
-  cut_request (a, count, offset, &c);
-  if (is_aligned (&c))
-    return store_extents (a->inner, count, offset, flags, out, err);
-  extent_list_init (&inner, c.outer_start, c.outer_end, flags & STORE_REQ_ONE);
-  r = store_extents (a->inner, c.outer_end - c.outer_start, c.outer_start,
-                     flags, &inner, err);
+  /* Not one only: that one might end before the question starts. */
+  extent_list_init (&inner, c->outer_start, c->outer_end, false);
+  r = store_extents (a->inner, c->outer_end - c->outer_start, c->outer_start, 0,
+                     &inner, err);
   for (size_t i = 0; r == 0 && i < inner.len; i++) {
     const struct extent *e = &inner.v[i];
-    const uint64_t start = max_u64 (e->offset, c.start);
+    const uint64_t start = max_u64 (e->offset, c->start);
 
     if (e->offset + e->count > start)
       r = extent_list_add (out, e->offset + e->count - start, e->type, err);
   }
   extent_list_fini (&inner);
+  /* A short answer may not reach the question at all. */
+  if (r == 0 && extent_list_next (out) == c->start)
+    r =
+      extent_list_add (out, min_u64 (c->body_start, c->end) - c->start, 0, err);
   return r;
+}
+
+static int
+align_extents (struct store *s, uint64_t count, uint64_t offset, unsigned flags,
+               struct extent_list *out, int *err)
+{
+  struct store_align *a = to_align (s);
+  struct cut c;
+
+  cut_request (a, count, offset, &c);
+  if (c.start == c.outer_start)
+    return store_extents (a->inner, count, offset, flags, out, err);
+  return extents_from_unit (a, &c, out, err);
 }
 
 static int

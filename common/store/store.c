@@ -14,6 +14,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/align.h"
 #include "base/checked.h"
@@ -27,6 +28,7 @@ void
 store_init (struct store *s, const struct store_ops *ops,
             const struct store_info *info, uint64_t size)
 {
+  assert (size <= INT64_MAX);
   s->ops = ops;
   s->info = *info;
   if (s->info.sector_size == 0)
@@ -154,14 +156,34 @@ store_write (struct store *s, const void *buf, size_t count, uint64_t offset,
   return flush ? store_flush (s, err) : 0;
 }
 
-static size_t
+/* The bytes of the vector, or more than any disk has. */
+static uint64_t
 iov_count (const struct iovec *iov, int niov)
 {
-  size_t count = 0;
+  uint64_t count = 0;
 
-  for (int i = 0; i < niov; i++)
-    count += iov[i].iov_len;
+  for (int i = 0; i < niov; i++) {
+    if (!checked_add (count, iov[i].iov_len, &count))
+      return UINT64_MAX;
+  }
   return count;
+}
+
+/* Can the elements be read or written one by one: do they meet only
+ * where sectors meet, and the units that the store asks for?
+ */
+static bool
+iov_is_divisible (const struct store *s, const struct iovec *iov, int niov,
+                  uint64_t offset)
+{
+  const uint64_t unit = max_u64 (s->info.sector_size, s->info.align);
+
+  for (int i = 0; i < niov - 1; i++) {
+    offset += iov[i].iov_len;
+    if (!IS_ALIGNED (offset, unit))
+      return false;
+  }
+  return true;
 }
 
 static int
@@ -176,20 +198,43 @@ read_each (struct store *s, const struct iovec *iov, int niov, uint64_t offset,
   return 0;
 }
 
+static int
+read_joined (struct store *s, const struct iovec *iov, int niov, size_t count,
+             uint64_t offset, int *err)
+{
+  CLEANUP_FREE char *joined = malloc (count);
+  const char *p = joined;
+
+  if (joined == NULL) {
+    *err = ENOMEM;
+    return -1;
+  }
+  if (store_read (s, joined, count, offset, err) == -1)
+    return -1;
+  for (int i = 0; i < niov; i++) {
+    if (iov[i].iov_len > 0)
+      memcpy (iov[i].iov_base, p, iov[i].iov_len);
+    p += iov[i].iov_len;
+  }
+  return 0;
+}
+
 int
 store_readv (struct store *s, const struct iovec *iov, int niov,
              uint64_t offset, int *err)
 {
-  const size_t count = iov_count (iov, niov);
+  const uint64_t count = iov_count (iov, niov);
 
   assert (niov >= 0 && niov <= IOV_MAX);
   if (check_range (s, count, offset, EINVAL, err) == -1)
     return -1;
   if (count == 0)
     return 0;
-  if (s->ops->readv == NULL)
+  if (s->ops->readv != NULL)
+    return checked (s->ops->readv (s, iov, niov, count, offset, err), err);
+  if (iov_is_divisible (s, iov, niov, offset))
     return read_each (s, iov, niov, offset, err);
-  return checked (s->ops->readv (s, iov, niov, count, offset, err), err);
+  return read_joined (s, iov, niov, count, offset, err);
 }
 
 static int
@@ -204,11 +249,30 @@ write_each (struct store *s, const struct iovec *iov, int niov, uint64_t offset,
   return 0;
 }
 
+static int
+write_joined (struct store *s, const struct iovec *iov, int niov, size_t count,
+              uint64_t offset, int *err)
+{
+  CLEANUP_FREE char *joined = malloc (count);
+  char *p = joined;
+
+  if (joined == NULL) {
+    *err = ENOMEM;
+    return -1;
+  }
+  for (int i = 0; i < niov; i++) {
+    if (iov[i].iov_len > 0)
+      memcpy (p, iov[i].iov_base, iov[i].iov_len);
+    p += iov[i].iov_len;
+  }
+  return store_write (s, joined, count, offset, 0, err);
+}
+
 int
 store_writev (struct store *s, const struct iovec *iov, int niov,
               uint64_t offset, unsigned flags, int *err)
 {
-  const size_t count = iov_count (iov, niov);
+  const uint64_t count = iov_count (iov, niov);
   bool flush;
   int r;
 
@@ -217,13 +281,15 @@ store_writev (struct store *s, const struct iovec *iov, int niov,
     return -1;
   if (count == 0)
     return 0;
-  if (s->ops->writev == NULL) {
-    flush = flags & STORE_FUA;
-    r = write_each (s, iov, niov, offset, err);
-  }
-  else {
+  if (s->ops->writev != NULL) {
     flags = split_fua (s, flags, &flush);
     r = checked (s->ops->writev (s, iov, niov, count, offset, flags, err), err);
+  }
+  else {
+    flush = flags & STORE_FUA;
+    r = iov_is_divisible (s, iov, niov, offset) ?
+          write_each (s, iov, niov, offset, err) :
+          write_joined (s, iov, niov, count, offset, err);
   }
   if (r == -1)
     return -1;
@@ -264,7 +330,8 @@ write_zeroes (struct store *s, uint64_t count, uint64_t offset, int *err)
     return -1;
   }
   while (count > 0) {
-    const size_t n = min_u64 (count, ZEROES_SIZE);
+    /* In pieces that meet where sectors meet. */
+    const size_t n = min_u64 (count, ZEROES_SIZE - offset % ZEROES_SIZE);
 
     if (store_write (s, zeroes, n, offset, 0, err) == -1)
       return -1;
@@ -309,18 +376,21 @@ store_extents (struct store *s, uint64_t count, uint64_t offset, unsigned flags,
     *err = EINVAL;
     return -1;
   }
+  if (!IS_ALIGNED (offset, align)) {
+    *err = EINVAL;
+    return -1;
+  }
   if (count == 0)
     return 0;
   assert (extent_list_next (out) == offset);
   if (s->ops->extents == NULL)
     return extent_list_add (out, count, 0, err);
   end = min_u64 (ROUND_UP (offset + count, align), size);
-  if (!IS_ALIGNED (offset, align)) {
-    *err = EINVAL;
+  if (checked (s->ops->extents (s, end - offset, offset, flags, out, err),
+               err) == -1)
     return -1;
-  }
-  return checked (s->ops->extents (s, end - offset, offset, flags, out, err),
-                  err);
+  assert (extent_list_next (out) > offset || extent_list_full (out));
+  return 0;
 }
 
 int

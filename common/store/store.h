@@ -104,8 +104,9 @@ struct store_ops {
   int (*write) (struct store *s, const void *buf, size_t count, uint64_t offset,
                 unsigned flags, int *err);
 
-  /* Vectored forms, COUNT being the sum of the vector.  Default: one
-   * read or write for each element.
+  /* Vectored forms, COUNT being the sum of the vector; the elements may
+   * be of any length, 0 included.  Default: one read or write for each
+   * element, or one for all where elements meet inside a sector.
    */
   int (*readv) (struct store *s, const struct iovec *iov, int niov,
                 size_t count, uint64_t offset, int *err);
@@ -141,8 +142,8 @@ struct store_ops {
   int (*cache) (struct store *s, uint64_t count, uint64_t offset, int *err);
 
   /* Make the disk SIZE bytes long; new bytes read as zeroes.  Alone or
-   * beside operations within the smaller of the two sizes.  Default:
-   * EOPNOTSUPP.
+   * beside operations within the smaller of the two sizes, rounded down
+   * to info.align.  Default: EOPNOTSUPP.
    */
   int (*resize) (struct store *s, uint64_t size, int *err);
 };
@@ -159,7 +160,7 @@ struct store {
 
 /* For implementations: fill in the head.  INFO may leave sector_size,
  * physical_sector_size, align and preferred 0 to get 512, sector_size,
- * 1 and 4096.
+ * 1 and 4096.  SIZE is at most INT64_MAX.
  */
 extern void store_init (struct store *s, const struct store_ops *ops,
                         const struct store_info *info, uint64_t size);

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * See layer-mem.h.
+ */
+
+#include <config.h>
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/align.h"
+#include "base/cleanup.h"
+#include "support/layer-mem.h"
+
+struct layer_mem {
+  struct layer layer;
+  pthread_mutex_t lock;
+  uint8_t *state; /* enum layer_state of each sector */
+  char *bytes;
+};
+
+static struct layer_mem *
+to_mem (struct layer *l)
+{
+  return container_of (l, struct layer_mem, layer);
+}
+
+static char *
+at (struct layer_mem *m, uint64_t sector)
+{
+  return m->bytes + sector * m->layer.info.sector_size;
+}
+
+static void
+mem_close (struct layer *l)
+{
+  struct layer_mem *m = to_mem (l);
+
+  pthread_mutex_destroy (&m->lock);
+  free (m->bytes);
+  free (m->state);
+  free (m);
+}
+
+static int
+mem_read (struct layer *l, void *buf, uint64_t sector, uint32_t nsectors,
+          struct marker *marker, int *err)
+{
+  struct layer_mem *m = to_mem (l);
+  char *dst = buf;
+
+  LOCK_SCOPE (&m->lock);
+  for (uint32_t i = 0; i < nsectors; i++, dst += l->info.sector_size) {
+    if (m->state[sector + i] == LAYER_ABSENT)
+      continue;
+    if (m->state[sector + i] == LAYER_DATA)
+      memcpy (dst, at (m, sector + i), l->info.sector_size);
+    else
+      memset (dst, 0, l->info.sector_size);
+    marker_set (marker, sector + i, 1);
+  }
+  return 0;
+}
+
+static int
+check_change (const struct layer *l, int *err)
+{
+  if (!l->info.read_only)
+    return 0;
+  *err = EPERM;
+  return -1;
+}
+
+static int
+mem_write (struct layer *l, const void *buf, uint64_t sector, uint32_t nsectors,
+           unsigned flags, int *err)
+{
+  struct layer_mem *m = to_mem (l);
+  const char *src = buf;
+
+  if (check_change (l, err) == -1)
+    return -1;
+  LOCK_SCOPE (&m->lock);
+  for (uint32_t i = 0; i < nsectors; i++, src += l->info.sector_size) {
+    if ((flags & LAYER_NO_OVERWRITE) && m->state[sector + i] != LAYER_ABSENT)
+      continue;
+    memcpy (at (m, sector + i), src, l->info.sector_size);
+    m->state[sector + i] = LAYER_DATA;
+  }
+  return 0;
+}
+
+static int
+set_state (struct layer *l, uint64_t sector, uint64_t nsectors,
+           enum layer_state state, int *err)
+{
+  struct layer_mem *m = to_mem (l);
+
+  if (check_change (l, err) == -1)
+    return -1;
+  LOCK_SCOPE (&m->lock);
+  memset (m->state + sector, state, nsectors);
+  return 0;
+}
+
+static int
+mem_zero (struct layer *l, uint64_t sector, uint64_t nsectors, unsigned flags,
+          int *err)
+{
+  return set_state (l, sector, nsectors, LAYER_ZERO, err);
+}
+
+static int
+mem_discard (struct layer *l, uint64_t sector, uint64_t nsectors, int *err)
+{
+  return set_state (l, sector, nsectors, LAYER_ABSENT, err);
+}
+
+static int
+mem_flush (struct layer *l, int *err)
+{
+  return 0;
+}
+
+static enum layer_state
+mem_state (struct layer *l, uint64_t sector, uint64_t limit, uint64_t *end)
+{
+  struct layer_mem *m = to_mem (l);
+
+  LOCK_SCOPE (&m->lock);
+  for (*end = sector + 1; *end < limit; (*end)++) {
+    if (m->state[*end] != m->state[sector])
+      break;
+  }
+  return m->state[sector];
+}
+
+static const struct layer_ops mem_ops = {
+  .name = "mem",
+  .close = mem_close,
+  .read = mem_read,
+  .write = mem_write,
+  .zero = mem_zero,
+  .discard = mem_discard,
+  .flush = mem_flush,
+  .state = mem_state,
+};
+
+struct layer *
+layer_mem_create (const struct layer_info *info)
+{
+  struct layer_mem *m = calloc (1, sizeof *m);
+
+  if (m == NULL)
+    abort ();
+  m->layer.ops = &mem_ops;
+  m->layer.info = *info;
+  pthread_mutex_init (&m->lock, NULL);
+  m->state = calloc (info->nsectors, 1);
+  m->bytes = calloc (info->nsectors, info->sector_size);
+  if (m->state == NULL || m->bytes == NULL)
+    abort ();
+  return &m->layer;
+}
