@@ -24,6 +24,7 @@
 #include "glue/glue-store.h"
 #include "glue/store-next.h"
 #include "layered/store-layered.h"
+#include "store/store-align.h"
 
 /* One stack, of one disk below. */
 struct disk {
@@ -214,6 +215,21 @@ glue_filter_string (const char *value, const char **r)
   return 1;
 }
 
+static struct layered *
+stack (const char *name, const struct layered_member *members, unsigned n,
+       const struct layered_bottom *bottom, bool read_only)
+{
+  enum layered_status status;
+  unsigned which;
+  struct layered *ld = layered_create (members, n, bottom, bottom->size,
+                                       read_only, &status, &which);
+
+  if (ld == NULL)
+    log_error ("%s: %s %s", name, which < n ? "the layer" : "the disk below",
+               layered_status_string (status));
+  return ld;
+}
+
 struct layered *
 glue_filter_stack (const char *name, struct layer *l, bool read_cache,
                    bool write_through, const struct layered_bottom *bottom,
@@ -222,20 +238,21 @@ glue_filter_stack (const char *name, struct layer *l, bool read_cache,
   const struct layered_member member = { .layer = l,
                                          .read_cache = read_cache,
                                          .write_through = write_through };
-  enum layered_status status;
   struct layered *ld;
-  unsigned which;
 
   if (l == NULL)
     return NULL;
-  ld = layered_create (&member, 1, bottom, bottom->size, read_only, &status,
-                       &which);
-  if (ld == NULL) {
-    log_error ("%s: %s %s", name, which == 0 ? "the layer" : "the disk below",
-               layered_status_string (status));
+  ld = stack (name, &member, 1, bottom, read_only);
+  if (ld == NULL)
     layer_close (l);
-  }
   return ld;
+}
+
+struct layered *
+glue_filter_bare_stack (const char *name, const struct layered_bottom *bottom,
+                        bool read_only)
+{
+  return stack (name, NULL, 0, bottom, read_only);
 }
 
 /* Connections. */
@@ -377,15 +394,23 @@ glue_filter_prepare (nbdkit_next *next, void *handle, int readonly)
   h->disk = get_disk (h->instance, bottom, h->export_name, readonly);
   if (h->disk == NULL)
     goto failed;
-  h->store = store_layered_create (h->disk->stack, bottom);
-  if (h->store == NULL) {
-    log_error ("out of memory");
-    goto failed;
+  if (bottom->info.align > UINT32_C (1) << h->disk->stack->sector_shift) {
+    struct store *aligned =
+      store_align_create (bottom, h->disk->stack->bottom_locks);
+
+    if (aligned == NULL)
+      goto no_memory;
+    bottom = aligned;
   }
+  h->store = store_layered_create (h->disk->stack, bottom);
+  if (h->store == NULL)
+    goto no_memory;
   if (readonly)
     h->store->info.read_only = true;
   return 0;
 
+no_memory:
+  log_error ("out of memory");
 failed:
   store_close (bottom);
   return -1;

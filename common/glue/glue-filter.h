@@ -79,6 +79,11 @@ extern struct layered *glue_filter_stack (const char *name, struct layer *l,
                                           const struct layered_bottom *bottom,
                                           bool read_only);
 
+/* A stack of nothing but the disk below. */
+extern struct layered *
+glue_filter_bare_stack (const char *name, const struct layered_bottom *bottom,
+                        bool read_only);
+
 /* Helpers for .config: parse VALUE of KEY into *R.  SEEN is whether this
  * instance has the key already; it is set.  Return as .config does.
  */

@@ -111,6 +111,14 @@ set_sizes (struct layered *ld, const struct layered_bottom *bottom,
     ld->size = size;
 }
 
+static void
+free_stack (struct layered *ld)
+{
+  range_lock_free (ld->locks);
+  range_lock_free (ld->bottom_locks);
+  free (ld);
+}
+
 struct layered *
 layered_create (const struct layered_member *members, unsigned nlayers,
                 const struct layered_bottom *bottom, uint64_t size,
@@ -136,8 +144,9 @@ layered_create (const struct layered_member *members, unsigned nlayers,
   if (ld == NULL)
     return NULL;
   ld->locks = range_lock_create ();
-  if (ld->locks == NULL) {
-    free (ld);
+  ld->bottom_locks = range_lock_create ();
+  if (ld->locks == NULL || ld->bottom_locks == NULL) {
+    free_stack (ld);
     return NULL;
   }
   ld->nlayers = nlayers;
@@ -146,8 +155,7 @@ layered_create (const struct layered_member *members, unsigned nlayers,
   ld->read_only = read_only;
   *status = check_write_path (ld, bottom, which);
   if (*status != LAYERED_OK) {
-    range_lock_free (ld->locks);
-    free (ld);
+    free_stack (ld);
     return NULL;
   }
   set_sizes (ld, bottom, size);
@@ -161,6 +169,5 @@ layered_close (struct layered *ld)
     return;
   for (unsigned i = 0; i < ld->nlayers; i++)
     layer_close (ld->member[i].layer);
-  range_lock_free (ld->locks);
-  free (ld);
+  free_stack (ld);
 }

@@ -80,7 +80,8 @@ struct layered {
   uint64_t nsectors;
   uint64_t size; /* bytes; not a multiple of the sector size only where
                   * the bottom's is not */
-  struct range_lock *locks; /* for the aligning stores on top */
+  struct range_lock *locks;        /* for the aligning stores on top */
+  struct range_lock *bottom_locks; /* for those over bottoms that need one */
   _Atomic uint64_t populate_failures;
 };
 

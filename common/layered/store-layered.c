@@ -21,6 +21,7 @@ struct store_layered {
   struct store store;
   struct layered *ld;
   struct store *bottom;
+  bool owns_stack;
 };
 
 static struct store_layered *
@@ -41,6 +42,8 @@ stack_close (struct store *s)
   struct store_layered *sl = to_layered (s);
 
   store_close (sl->bottom);
+  if (sl->owns_stack)
+    layered_close (sl->ld);
   free (sl);
 }
 
@@ -216,8 +219,8 @@ stack_info (const struct layered *ld, const struct store *bottom)
   return info;
 }
 
-struct store *
-store_layered_create (struct layered *ld, struct store *bottom)
+static struct store *
+create (struct layered *ld, struct store *bottom, bool owns_stack)
 {
   const struct store_info info = stack_info (ld, bottom);
   struct store_layered *sl = calloc (1, sizeof *sl);
@@ -233,9 +236,23 @@ store_layered_create (struct layered *ld, struct store *bottom)
     return NULL;
   }
   s = store_align_create (&sl->store, ld->locks);
-  if (s == NULL)
+  if (s == NULL) {
     store_close (&sl->store);
-  else
-    sl->bottom = bottom;
+    return NULL;
+  }
+  sl->bottom = bottom;
+  sl->owns_stack = owns_stack;
   return s;
+}
+
+struct store *
+store_layered_create (struct layered *ld, struct store *bottom)
+{
+  return create (ld, bottom, false);
+}
+
+struct store *
+store_layered_create_owning (struct layered *ld, struct store *bottom)
+{
+  return create (ld, bottom, true);
 }

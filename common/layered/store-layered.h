@@ -17,4 +17,8 @@
 extern struct store *store_layered_create (struct layered *ld,
                                            struct store *bottom);
 
+/* The same, and the stack is closed with the store. */
+extern struct store *store_layered_create_owning (struct layered *ld,
+                                                  struct store *bottom);
+
 #endif /* DISKSTACK_STORE_LAYERED_H */
