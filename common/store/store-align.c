@@ -63,6 +63,13 @@ is_aligned (const struct cut *c)
   return c->start == c->outer_start && c->end == c->outer_end;
 }
 
+/* Are there whole units in it?  If not, it is all head. */
+static bool
+has_body (const struct cut *c)
+{
+  return c->body_start < c->body_end;
+}
+
 /* The unaligned piece before the body: [start, head_end). */
 static uint64_t
 head_end (const struct cut *c)
@@ -119,7 +126,9 @@ align_read (struct store *s, void *buf, size_t count, uint64_t offset, int *err)
   cut_request (a, count, offset, &c);
   if (is_aligned (&c))
     return store_read (a->inner, buf, count, offset, err);
-  if (read_edge (a, dst, c.start, head_end (&c), err) == -1 ||
+  if (read_edge (a, dst, c.start, head_end (&c), err) == -1)
+    return -1;
+  if (has_body (&c) &&
       store_read (a->inner, dst + (c.body_start - c.start),
                   c.body_end - c.body_start, c.body_start, err) == -1)
     return -1;
@@ -155,10 +164,11 @@ static int
 write_cut (struct store_align *a, const char *src, const struct cut *c,
            unsigned flags, int *err)
 {
-  if (write_edge (a, src, c->start, head_end (c), flags, err) == -1 ||
-      store_write (a->inner, src + (c->body_start - c->start),
-                   c->body_end - c->body_start, c->body_start, flags,
-                   err) == -1)
+  if (write_edge (a, src, c->start, head_end (c), flags, err) == -1)
+    return -1;
+  if (has_body (c) && store_write (a->inner, src + (c->body_start - c->start),
+                                   c->body_end - c->body_start, c->body_start,
+                                   flags, err) == -1)
     return -1;
   return write_edge (a, src + (c->body_end - c->start), c->body_end, c->end,
                      flags, err);
@@ -196,9 +206,16 @@ zero_cut (struct store_align *a, const struct cut *c, unsigned flags, int *err)
   const unsigned fua = flags & STORE_FUA;
 
   /* The body first: if it cannot be fast, nothing may have been done. */
-  if (store_zero (a->inner, c->body_end - c->body_start, c->body_start, flags,
-                  err) == -1 ||
-      write_edge (a, NULL, c->start, head_end (c), fua, err) == -1)
+  if (has_body (c)) {
+    if (store_zero (a->inner, c->body_end - c->body_start, c->body_start, flags,
+                    err) == -1)
+      return -1;
+  }
+  else if ((flags & STORE_FAST_ZERO) && !a->inner->info.fast_zero) {
+    *err = EOPNOTSUPP;
+    return -1;
+  }
+  if (write_edge (a, NULL, c->start, head_end (c), fua, err) == -1)
     return -1;
   return write_edge (a, NULL, c->body_end, c->end, fua, err);
 }
@@ -231,7 +248,7 @@ align_trim (struct store *s, uint64_t count, uint64_t offset, unsigned flags,
   int r;
 
   cut_request (a, count, offset, &c);
-  if (c.body_start == c.body_end)
+  if (!has_body (&c))
     return 0;
   range_lock_acquire (a->locks, &hold, c.body_start, c.body_end, false);
   r =
