@@ -13,6 +13,7 @@
 
 #include "base/align.h"
 #include "support/image.h"
+#include "support/must.h"
 
 #define CHUNK 4096
 #define BUCKETS 1024
@@ -33,22 +34,10 @@ struct image {
   struct chunk *bucket[BUCKETS];
 };
 
-static void *
-must_calloc (size_t size)
-{
-  void *p = calloc (1, size);
-
-  if (p == NULL) {
-    fprintf (stderr, "image: out of memory\n");
-    abort ();
-  }
-  return p;
-}
-
 struct image *
 image_create (uint64_t size)
 {
-  struct image *im = must_calloc (sizeof *im);
+  struct image *im = must_calloc (1, sizeof *im);
 
   im->size = size;
   return im;
@@ -123,11 +112,11 @@ own_chunk (struct image *im, uint64_t number)
   if (c != NULL)
     return c;
   old = look (im, number);
-  c = must_calloc (sizeof *c);
+  c = must_calloc (1, sizeof *c);
   c->number = number;
   if (old != NULL) {
     visible = min_u64 (im->base_size - number * CHUNK, CHUNK);
-    c->bytes = must_calloc (CHUNK);
+    c->bytes = must_calloc (1, CHUNK);
     memcpy (c->bytes, old, visible);
   }
   c->next = im->bucket[number % BUCKETS];
@@ -213,7 +202,7 @@ put (struct image *im, const uint8_t *src, uint8_t byte, uint64_t count,
     struct chunk *c = own_chunk (im, offset / CHUNK);
 
     if (c->bytes == NULL)
-      c->bytes = must_calloc (CHUNK);
+      c->bytes = must_calloc (1, CHUNK);
     if (src != NULL) {
       memcpy (c->bytes + at, src, n);
       src += n;
