@@ -6,6 +6,10 @@
  * and writes them, so that it can never write back what another request
  * has replaced meanwhile.  A request whose edges are unaligned holds
  * its whole range exclusively: simple, and such clients are rare.
+ *
+ * What is unaligned is changed by whole sectors, even where the inner
+ * store takes less: a sector that was written in two pieces could be
+ * found with only one of them.
  */
 
 #include <config.h>
@@ -25,7 +29,7 @@ struct store_align {
   struct range_lock *own_locks;
 };
 
-/* One request, cut where the inner store's units begin and end. */
+/* One request, cut where units of the inner store begin and end. */
 struct cut {
   uint64_t start, end;  /* the request */
   uint64_t outer_start; /* start rounded down */
@@ -40,19 +44,31 @@ to_align (struct store *s)
   return container_of (s, struct store_align, store);
 }
 
-static void
-cut_request (const struct store_align *a, uint64_t count, uint64_t offset,
-             struct cut *c)
+/* What the inner store takes, and what a change must not tear. */
+static uint64_t
+read_unit (const struct store_align *a)
 {
-  const uint64_t align = a->inner->info.align;
+  return a->inner->info.align;
+}
+
+static uint64_t
+write_unit (const struct store_align *a)
+{
+  return max_u64 (a->inner->info.align, a->inner->info.sector_size);
+}
+
+static void
+cut_request (const struct store_align *a, uint64_t unit, uint64_t count,
+             uint64_t offset, struct cut *c)
+{
   const uint64_t size = store_size (a->inner);
 
   c->start = offset;
   c->end = offset + count;
-  c->outer_start = ROUND_DOWN (c->start, align);
-  c->outer_end = min_u64 (ROUND_UP (c->end, align), size);
-  c->body_start = ROUND_UP (c->start, align);
-  c->body_end = c->end == size ? c->end : ROUND_DOWN (c->end, align);
+  c->outer_start = ROUND_DOWN (c->start, unit);
+  c->outer_end = min_u64 (ROUND_UP (c->end, unit), size);
+  c->body_start = ROUND_UP (c->start, unit);
+  c->body_end = c->end == size ? c->end : ROUND_DOWN (c->end, unit);
   if (c->body_start >= c->body_end)
     c->body_start = c->body_end = c->end;
 }
@@ -63,6 +79,13 @@ is_aligned (const struct cut *c)
   return c->start == c->outer_start && c->end == c->outer_end;
 }
 
+/* Are there whole units in it?  If not, it is all head. */
+static bool
+has_body (const struct cut *c)
+{
+  return c->body_start < c->body_end;
+}
+
 /* The unaligned piece before the body: [start, head_end). */
 static uint64_t
 head_end (const struct cut *c)
@@ -70,14 +93,22 @@ head_end (const struct cut *c)
   return c->body_start;
 }
 
-static void *
-alloc_unit (const struct store_align *a, int *err)
+/* The units around an edge, as they are now.  NULL on failure. */
+static char *
+read_outer (struct store_align *a, const struct cut *c, int *err)
 {
-  void *unit = malloc (2 * (size_t) a->inner->info.align);
+  const size_t n = c->outer_end - c->outer_start;
+  char *outer = malloc (n);
 
-  if (unit == NULL)
+  if (outer == NULL) {
     *err = ENOMEM;
-  return unit;
+    return NULL;
+  }
+  if (store_read (a->inner, outer, n, c->outer_start, err) == -1) {
+    free (outer);
+    return NULL;
+  }
+  return outer;
 }
 
 static void
@@ -95,17 +126,16 @@ static int
 read_edge (struct store_align *a, char *dst, uint64_t start, uint64_t end,
            int *err)
 {
+  CLEANUP_FREE char *outer = NULL;
   struct cut c;
-  CLEANUP_FREE char *unit = NULL;
 
   if (start == end)
     return 0;
-  cut_request (a, end - start, start, &c);
-  unit = alloc_unit (a, err);
-  if (unit == NULL || store_read (a->inner, unit, c.outer_end - c.outer_start,
-                                  c.outer_start, err) == -1)
+  cut_request (a, read_unit (a), end - start, start, &c);
+  outer = read_outer (a, &c, err);
+  if (outer == NULL)
     return -1;
-  memcpy (dst, unit + (start - c.outer_start), end - start);
+  memcpy (dst, outer + (start - c.outer_start), end - start);
   return 0;
 }
 
@@ -116,10 +146,12 @@ align_read (struct store *s, void *buf, size_t count, uint64_t offset, int *err)
   char *const dst = buf;
   struct cut c;
 
-  cut_request (a, count, offset, &c);
+  cut_request (a, read_unit (a), count, offset, &c);
   if (is_aligned (&c))
     return store_read (a->inner, buf, count, offset, err);
-  if (read_edge (a, dst, c.start, head_end (&c), err) == -1 ||
+  if (read_edge (a, dst, c.start, head_end (&c), err) == -1)
+    return -1;
+  if (has_body (&c) &&
       store_read (a->inner, dst + (c.body_start - c.start),
                   c.body_end - c.body_start, c.body_start, err) == -1)
     return -1;
@@ -133,35 +165,47 @@ static int
 write_edge (struct store_align *a, const char *src, uint64_t start,
             uint64_t end, unsigned flags, int *err)
 {
+  CLEANUP_FREE char *outer = NULL;
   struct cut c;
-  CLEANUP_FREE char *unit = NULL;
-  size_t n;
 
   if (start == end)
     return 0;
-  cut_request (a, end - start, start, &c);
-  n = c.outer_end - c.outer_start;
-  unit = alloc_unit (a, err);
-  if (unit == NULL || store_read (a->inner, unit, n, c.outer_start, err) == -1)
+  cut_request (a, write_unit (a), end - start, start, &c);
+  outer = read_outer (a, &c, err);
+  if (outer == NULL)
     return -1;
   if (src != NULL)
-    memcpy (unit + (start - c.outer_start), src, end - start);
+    memcpy (outer + (start - c.outer_start), src, end - start);
   else
-    memset (unit + (start - c.outer_start), 0, end - start);
-  return store_write (a->inner, unit, n, c.outer_start, flags, err);
+    memset (outer + (start - c.outer_start), 0, end - start);
+  return store_write (a->inner, outer, c.outer_end - c.outer_start,
+                      c.outer_start, flags, err);
 }
 
 static int
 write_cut (struct store_align *a, const char *src, const struct cut *c,
            unsigned flags, int *err)
 {
-  if (write_edge (a, src, c->start, head_end (c), flags, err) == -1 ||
-      store_write (a->inner, src + (c->body_start - c->start),
-                   c->body_end - c->body_start, c->body_start, flags,
-                   err) == -1)
+  if (write_edge (a, src, c->start, head_end (c), flags, err) == -1)
+    return -1;
+  if (has_body (c) && store_write (a->inner, src + (c->body_start - c->start),
+                                   c->body_end - c->body_start, c->body_start,
+                                   flags, err) == -1)
     return -1;
   return write_edge (a, src + (c->body_end - c->start), c->body_end, c->end,
                      flags, err);
+}
+
+/* Cut a request that changes something, and hold its range. */
+static void
+hold_for_change (struct store_align *a, uint64_t count, uint64_t offset,
+                 struct cut *c, struct range_hold *hold)
+{
+  cut_request (a, read_unit (a), count, offset, c);
+  if (!is_aligned (c))
+    cut_request (a, write_unit (a), count, offset, c);
+  range_lock_acquire (a->locks, hold, c->outer_start, c->outer_end,
+                      !is_aligned (c));
 }
 
 static int
@@ -173,9 +217,7 @@ align_write (struct store *s, const void *buf, size_t count, uint64_t offset,
   struct cut c;
   int r;
 
-  cut_request (a, count, offset, &c);
-  range_lock_acquire (a->locks, &hold, c.outer_start, c.outer_end,
-                      !is_aligned (&c));
+  hold_for_change (a, count, offset, &c, &hold);
   if (is_aligned (&c))
     r = store_write (a->inner, buf, count, offset, flags, err);
   else
@@ -196,9 +238,16 @@ zero_cut (struct store_align *a, const struct cut *c, unsigned flags, int *err)
   const unsigned fua = flags & STORE_FUA;
 
   /* The body first: if it cannot be fast, nothing may have been done. */
-  if (store_zero (a->inner, c->body_end - c->body_start, c->body_start, flags,
-                  err) == -1 ||
-      write_edge (a, NULL, c->start, head_end (c), fua, err) == -1)
+  if (has_body (c)) {
+    if (store_zero (a->inner, c->body_end - c->body_start, c->body_start, flags,
+                    err) == -1)
+      return -1;
+  }
+  else if ((flags & STORE_FAST_ZERO) && !a->inner->info.fast_zero) {
+    *err = EOPNOTSUPP;
+    return -1;
+  }
+  if (write_edge (a, NULL, c->start, head_end (c), fua, err) == -1)
     return -1;
   return write_edge (a, NULL, c->body_end, c->end, fua, err);
 }
@@ -212,9 +261,7 @@ align_zero (struct store *s, uint64_t count, uint64_t offset, unsigned flags,
   struct cut c;
   int r;
 
-  cut_request (a, count, offset, &c);
-  range_lock_acquire (a->locks, &hold, c.outer_start, c.outer_end,
-                      !is_aligned (&c));
+  hold_for_change (a, count, offset, &c, &hold);
   r = zero_cut (a, &c, flags, err);
   range_lock_release (a->locks, &hold);
   return r;
@@ -230,8 +277,8 @@ align_trim (struct store *s, uint64_t count, uint64_t offset, unsigned flags,
   struct cut c;
   int r;
 
-  cut_request (a, count, offset, &c);
-  if (c.body_start == c.body_end)
+  cut_request (a, read_unit (a), count, offset, &c);
+  if (!has_body (&c))
     return 0;
   range_lock_acquire (a->locks, &hold, c.body_start, c.body_end, false);
   r =
@@ -276,7 +323,7 @@ align_extents (struct store *s, uint64_t count, uint64_t offset, unsigned flags,
   struct store_align *a = to_align (s);
   struct cut c;
 
-  cut_request (a, count, offset, &c);
+  cut_request (a, read_unit (a), count, offset, &c);
   if (c.start == c.outer_start)
     return store_extents (a->inner, count, offset, flags, out, err);
   return extents_from_unit (a, &c, out, err);
@@ -288,7 +335,7 @@ align_cache (struct store *s, uint64_t count, uint64_t offset, int *err)
   struct store_align *a = to_align (s);
   struct cut c;
 
-  cut_request (a, count, offset, &c);
+  cut_request (a, read_unit (a), count, offset, &c);
   return store_cache (a->inner, c.outer_end - c.outer_start, c.outer_start,
                       err);
 }

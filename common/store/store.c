@@ -103,13 +103,14 @@ check_range (const struct store *s, uint64_t count, uint64_t offset,
 }
 
 static int
-check_write (const struct store *s, uint64_t count, uint64_t offset, int *err)
+check_change (const struct store *s, uint64_t count, uint64_t offset,
+              int range_errno, int *err)
 {
   if (s->info.read_only) {
     *err = EPERM;
     return -1;
   }
-  return check_range (s, count, offset, ENOSPC, err);
+  return check_range (s, count, offset, range_errno, err);
 }
 
 /* Every failure must say why: nbdkit aborts otherwise. */
@@ -146,7 +147,7 @@ store_write (struct store *s, const void *buf, size_t count, uint64_t offset,
 {
   bool flush;
 
-  if (check_write (s, count, offset, err) == -1)
+  if (check_change (s, count, offset, ENOSPC, err) == -1)
     return -1;
   if (count == 0)
     return 0;
@@ -277,7 +278,7 @@ store_writev (struct store *s, const struct iovec *iov, int niov,
   int r;
 
   assert (niov >= 0 && niov <= IOV_MAX);
-  if (check_write (s, count, offset, err) == -1)
+  if (check_change (s, count, offset, ENOSPC, err) == -1)
     return -1;
   if (count == 0)
     return 0;
@@ -310,7 +311,7 @@ store_trim (struct store *s, uint64_t count, uint64_t offset, unsigned flags,
 {
   bool flush;
 
-  if (check_write (s, count, offset, err) == -1)
+  if (check_change (s, count, offset, EINVAL, err) == -1)
     return -1;
   if (count == 0 || s->ops->trim == NULL)
     return 0;
@@ -348,7 +349,7 @@ store_zero (struct store *s, uint64_t count, uint64_t offset, unsigned flags,
   bool flush;
   int r = -1;
 
-  if (check_write (s, count, offset, err) == -1)
+  if (check_change (s, count, offset, ENOSPC, err) == -1)
     return -1;
   if (count == 0)
     return 0;

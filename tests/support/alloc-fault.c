@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
  * See alloc-fault.h.  The linker's --wrap sends malloc to __wrap_malloc
- * and gives the real one the name __real_malloc.
+ * and gives the real one the name __real_malloc.  In a program that is
+ * linked without it these are never called, and the real ones, weak, are
+ * not there.
  */
 
 #include <config.h>
@@ -14,16 +16,18 @@
 #include "support/alloc-fault.h"
 
 static __thread uint64_t seen, nth;
-static __thread bool persistent, fired;
+static __thread bool persistent, fired, suspended;
 
-extern void *__real_malloc (size_t size);
-extern void *__real_calloc (size_t n, size_t size);
-extern void *__real_realloc (void *p, size_t size);
-extern void *__real_aligned_alloc (size_t align, size_t size);
-extern int __real_posix_memalign (void **p, size_t align, size_t size);
-extern char *__real_strdup (const char *s);
-extern char *__real_strndup (const char *s, size_t n);
-extern int __real_vasprintf (char **out, const char *fs, va_list args);
+#define WEAK __attribute__ ((weak))
+
+WEAK extern void *__real_malloc (size_t size);
+WEAK extern void *__real_calloc (size_t n, size_t size);
+WEAK extern void *__real_realloc (void *p, size_t size);
+WEAK extern void *__real_aligned_alloc (size_t align, size_t size);
+WEAK extern int __real_posix_memalign (void **p, size_t align, size_t size);
+WEAK extern char *__real_strdup (const char *s);
+WEAK extern char *__real_strndup (const char *s, size_t n);
+WEAK extern int __real_vasprintf (char **out, const char *fs, va_list args);
 
 extern void *__wrap_malloc (size_t size);
 extern void *__wrap_calloc (size_t n, size_t size);
@@ -64,10 +68,21 @@ alloc_fault_count (void)
   return seen;
 }
 
+bool
+alloc_fault_suspend (bool suspend)
+{
+  const bool was = suspended;
+
+  suspended = suspend;
+  return was;
+}
+
 /* Must this allocation fail?  A place for a breakpoint. */
 static bool
 must_fail (void)
 {
+  if (suspended)
+    return false;
   seen++;
   if (nth == 0 || seen < nth || (seen > nth && !persistent))
     return false;

@@ -26,4 +26,9 @@ extern bool alloc_fault_stop (void);
 /* Allocations in this thread since the last alloc_fault_nth or _from. */
 extern uint64_t alloc_fault_count (void);
 
+/* While suspended nothing counts and nothing fails: for the instruments'
+ * own memory (must.h).  Returns what it was.
+ */
+extern bool alloc_fault_suspend (bool suspend);
+
 #endif /* DISKSTACK_TEST_ALLOC_FAULT_H */

@@ -13,9 +13,10 @@
 
 #include "base/align.h"
 #include "support/image.h"
+#include "support/must.h"
 
 #define CHUNK 4096
-#define BUCKETS 1024
+#define BUCKETS_MIN 16
 
 struct chunk {
   struct chunk *next;
@@ -30,27 +31,18 @@ struct image {
    * that a branch has had.
    */
   uint64_t base_size;
-  struct chunk *bucket[BUCKETS];
+  size_t nchunks, nbuckets; /* at most two chunks to a bucket */
+  struct chunk **bucket;
 };
-
-static void *
-must_calloc (size_t size)
-{
-  void *p = calloc (1, size);
-
-  if (p == NULL) {
-    fprintf (stderr, "image: out of memory\n");
-    abort ();
-  }
-  return p;
-}
 
 struct image *
 image_create (uint64_t size)
 {
-  struct image *im = must_calloc (sizeof *im);
+  struct image *im = must_calloc (1, sizeof *im);
 
   im->size = size;
+  im->nbuckets = BUCKETS_MIN;
+  im->bucket = must_calloc (im->nbuckets, sizeof *im->bucket);
   return im;
 }
 
@@ -69,7 +61,7 @@ image_free (struct image *im)
 {
   if (im == NULL)
     return;
-  for (size_t i = 0; i < BUCKETS; i++) {
+  for (size_t i = 0; i < im->nbuckets; i++) {
     struct chunk *next;
 
     for (struct chunk *c = im->bucket[i]; c != NULL; c = next) {
@@ -78,6 +70,7 @@ image_free (struct image *im)
       free (c);
     }
   }
+  free (im->bucket);
   free (im);
 }
 
@@ -90,7 +83,7 @@ image_size (const struct image *im)
 static struct chunk *
 find_chunk (const struct image *im, uint64_t number)
 {
-  struct chunk *c = im->bucket[number % BUCKETS];
+  struct chunk *c = im->bucket[number % im->nbuckets];
 
   while (c != NULL && c->number != number)
     c = c->next;
@@ -112,6 +105,35 @@ look (const struct image *im, uint64_t number)
   return NULL;
 }
 
+static void
+link_chunk (struct image *im, struct chunk *c)
+{
+  struct chunk **b = &im->bucket[c->number % im->nbuckets];
+
+  c->next = *b;
+  *b = c;
+}
+
+static void
+insert (struct image *im, struct chunk *c)
+{
+  struct chunk **old = im->bucket, *next;
+  const size_t nold = im->nbuckets;
+
+  if (++im->nchunks > 2 * nold) {
+    im->nbuckets = 4 * nold;
+    im->bucket = must_calloc (im->nbuckets, sizeof *im->bucket);
+    for (size_t i = 0; i < nold; i++) {
+      for (struct chunk *k = old[i]; k != NULL; k = next) {
+        next = k->next;
+        link_chunk (im, k);
+      }
+    }
+    free (old);
+  }
+  link_chunk (im, c);
+}
+
 /* The chunk, made if it is not there, with the content it has now. */
 static struct chunk *
 own_chunk (struct image *im, uint64_t number)
@@ -123,15 +145,14 @@ own_chunk (struct image *im, uint64_t number)
   if (c != NULL)
     return c;
   old = look (im, number);
-  c = must_calloc (sizeof *c);
+  c = must_calloc (1, sizeof *c);
   c->number = number;
   if (old != NULL) {
     visible = min_u64 (im->base_size - number * CHUNK, CHUNK);
-    c->bytes = must_calloc (CHUNK);
+    c->bytes = must_calloc (1, CHUNK);
     memcpy (c->bytes, old, visible);
   }
-  c->next = im->bucket[number % BUCKETS];
-  im->bucket[number % BUCKETS] = c;
+  insert (im, c);
   return c;
 }
 
@@ -160,7 +181,7 @@ image_resize (struct image *im, uint64_t size)
       memset (c->bytes + size % CHUNK, 0, CHUNK - size % CHUNK);
     }
     im->base_size = min_u64 (im->base_size, size);
-    for (size_t i = 0; i < BUCKETS; i++) {
+    for (size_t i = 0; i < im->nbuckets; i++) {
       for (struct chunk *c = im->bucket[i]; c != NULL; c = c->next) {
         if (c->number * CHUNK >= size) {
           free (c->bytes);
@@ -213,7 +234,7 @@ put (struct image *im, const uint8_t *src, uint8_t byte, uint64_t count,
     struct chunk *c = own_chunk (im, offset / CHUNK);
 
     if (c->bytes == NULL)
-      c->bytes = must_calloc (CHUNK);
+      c->bytes = must_calloc (1, CHUNK);
     if (src != NULL) {
       memcpy (c->bytes + at, src, n);
       src += n;
@@ -278,7 +299,7 @@ chunks_equal (const struct image *all, const struct image *a,
   uint64_t first = UINT64_MAX;
 
   for (const struct image *im = all; im != NULL; im = im->base) {
-    for (size_t i = 0; i < BUCKETS; i++) {
+    for (size_t i = 0; i < im->nbuckets; i++) {
       for (const struct chunk *c = im->bucket[i]; c != NULL; c = c->next) {
         const uint64_t start = c->number * CHUNK;
         const uint8_t *pa = look (a, c->number), *pb = look (b, c->number);
@@ -322,7 +343,7 @@ image_copy (const struct image *im)
   struct image *copy = image_create (im->size);
 
   for (const struct image *i = im; i != NULL; i = i->base) {
-    for (size_t k = 0; k < BUCKETS; k++) {
+    for (size_t k = 0; k < i->nbuckets; k++) {
       for (const struct chunk *c = i->bucket[k]; c != NULL; c = c->next) {
         const uint64_t start = c->number * CHUNK;
         uint8_t bytes[CHUNK];
@@ -343,7 +364,7 @@ image_allocated (const struct image *im)
 {
   uint64_t bytes = 0;
 
-  for (size_t i = 0; i < BUCKETS; i++) {
+  for (size_t i = 0; i < im->nbuckets; i++) {
     for (const struct chunk *c = im->bucket[i]; c != NULL; c = c->next)
       bytes += c->bytes != NULL ? CHUNK : 0;
   }

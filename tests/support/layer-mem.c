@@ -13,6 +13,7 @@
 #include "base/align.h"
 #include "base/cleanup.h"
 #include "support/layer-mem.h"
+#include "support/must.h"
 
 struct layer_mem {
   struct layer layer;
@@ -151,16 +152,12 @@ static const struct layer_ops mem_ops = {
 struct layer *
 layer_mem_create (const struct layer_info *info)
 {
-  struct layer_mem *m = calloc (1, sizeof *m);
+  struct layer_mem *m = must_calloc (1, sizeof *m);
 
-  if (m == NULL)
-    abort ();
   m->layer.ops = &mem_ops;
   m->layer.info = *info;
   pthread_mutex_init (&m->lock, NULL);
-  m->state = calloc (info->nsectors, 1);
-  m->bytes = calloc (info->nsectors, info->sector_size);
-  if (m->state == NULL || m->bytes == NULL)
-    abort ();
+  m->state = must_calloc (info->nsectors, 1);
+  m->bytes = must_calloc (info->nsectors, info->sector_size);
   return &m->layer;
 }

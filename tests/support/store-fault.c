@@ -12,12 +12,14 @@
 
 #include "base/align.h"
 #include "base/cleanup.h"
+#include "support/must.h"
 #include "support/store-fault.h"
 
 struct store_fault {
   struct store store;
   struct store_ops ops;
   struct store *inner;
+  bool borrowed;
 
   pthread_mutex_t lock; /* protects what follows */
   uint64_t counts[STORE_OP_KINDS];
@@ -155,7 +157,8 @@ fault_close (struct store *s)
 {
   struct store_fault *f = to_fault (s);
 
-  store_close (f->inner);
+  if (!f->borrowed)
+    store_close (f->inner);
   pthread_mutex_destroy (&f->lock);
   free (f);
 }
@@ -240,11 +243,9 @@ fault_resize (struct store *s, uint64_t size, int *err)
 struct store *
 store_fault_create (struct store *inner)
 {
-  struct store_fault *f = calloc (1, sizeof *f);
+  struct store_fault *f = must_calloc (1, sizeof *f);
   const struct store_ops *i = inner->ops;
 
-  if (f == NULL)
-    abort ();
   /* What the inner one leaves to the defaults of store.c, so do we. */
   f->ops = (struct store_ops){
     .name = "fault",
@@ -264,6 +265,15 @@ store_fault_create (struct store *inner)
   pthread_mutex_init (&f->lock, NULL);
   store_init (&f->store, &f->ops, &inner->info, store_size (inner));
   return &f->store;
+}
+
+struct store *
+store_fault_borrow (struct store *inner)
+{
+  struct store *s = store_fault_create (inner);
+
+  to_fault (s)->borrowed = true;
+  return s;
 }
 
 struct store *

@@ -17,6 +17,9 @@
 /* Over INNER, which it owns from now on.  Never NULL. */
 extern struct store *store_fault_create (struct store *inner);
 
+/* The same, but INNER is not closed with it: for a second way to a disk. */
+extern struct store *store_fault_borrow (struct store *inner);
+
 extern struct store *store_fault_inner (struct store *s);
 
 /* How many operations of KINDS (STORE_OP_BIT) came since the start or

@@ -12,6 +12,7 @@
 
 #include "base/align.h"
 #include "base/cleanup.h"
+#include "support/must.h"
 #include "support/store-mem.h"
 
 struct store_mem {
@@ -147,10 +148,8 @@ store_mem_defaults (uint64_t size)
 struct store *
 store_mem_create (const struct store_mem_options *o)
 {
-  struct store_mem *m = calloc (1, sizeof *m);
+  struct store_mem *m = must_calloc (1, sizeof *m);
 
-  if (m == NULL)
-    abort ();
   m->o = *o;
   m->ops = (struct store_ops){
     .name = "mem",

@@ -21,6 +21,7 @@
 #include "base/align.h"
 #include "base/cleanup.h"
 #include "support/image.h"
+#include "support/must.h"
 #include "support/rng.h"
 #include "support/store-op.h"
 #include "support/store-sim.h"
@@ -70,10 +71,8 @@ to_sim (struct store *s)
 static struct base *
 base_create (struct image *image)
 {
-  struct base *b = malloc (sizeof *b);
+  struct base *b = must_malloc (sizeof *b);
 
-  if (b == NULL)
-    abort ();
   b->image = image;
   atomic_init (&b->refs, 1);
   return b;
@@ -109,9 +108,7 @@ append (struct store_sim *m, enum store_op_kind kind, uint64_t offset,
 {
   if (m->len == m->cap) {
     m->cap = m->cap ? 2 * m->cap : 64;
-    m->v = realloc (m->v, m->cap * sizeof *m->v);
-    if (m->v == NULL)
-      abort ();
+    m->v = must_realloc (m->v, m->cap * sizeof *m->v);
   }
   m->v[m->len] = (struct record){
     .kind = kind, .step = m->position, .offset = offset, .count = count
@@ -131,9 +128,7 @@ append_data (struct store_sim *m, uint64_t start, uint64_t end, bool fua)
   end = min_u64 (ROUND_UP (end, m->piece), image_size (m->now));
   r = append (m, STORE_OP_WRITE, start, end - start);
   r->fua = fua;
-  r->data = malloc (end - start);
-  if (r->data == NULL)
-    abort ();
+  r->data = must_malloc (end - start);
   image_read (m->now, r->data, end - start, start);
 }
 
@@ -284,10 +279,8 @@ static struct store *
 create (const struct store_sim_options *o, struct image *initial,
         struct base *below)
 {
-  struct store_sim *m = calloc (1, sizeof *m);
+  struct store_sim *m = must_calloc (1, sizeof *m);
 
-  if (m == NULL)
-    abort ();
   m->piece = o->piece_size ? o->piece_size : 512;
   m->trim_fill = o->trim_fill;
   pthread_mutex_init (&m->lock, NULL);

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 
 #include "base/cleanup.h"
+#include "support/must.h"
 #include "support/store-fault.h"
 #include "support/store-trace.h"
 
@@ -27,9 +28,7 @@ begin (struct trace *t, const struct store_op *op)
 {
   if (t->len == t->cap) {
     t->cap = t->cap ? 2 * t->cap : 256;
-    t->v = realloc (t->v, t->cap * sizeof *t->v);
-    if (t->v == NULL)
-      abort ();
+    t->v = must_realloc (t->v, t->cap * sizeof *t->v);
   }
   t->v[t->len++] =
     (struct trace_entry){ .op = *op, .begin = ++t->clock, .key = op };
@@ -66,9 +65,7 @@ store_trace_create (struct store *inner, struct trace **t)
 {
   struct store *s = store_fault_create (inner);
 
-  *t = calloc (1, sizeof **t);
-  if (*t == NULL)
-    abort ();
+  *t = must_calloc (1, sizeof **t);
   pthread_mutex_init (&(*t)->lock, NULL);
   store_fault_set_hook (s, record, *t);
   return s;

@@ -37,10 +37,10 @@ check_against (const struct marker *m, const bool *set, uint32_t n,
       lo++;
     for (hi = lo; hi < n && !set[hi]; hi++)
       ;
-    ck_assert_int_eq (marker_next_unset (m, &sector, &count), lo < n);
+    quick_assert (marker_next_unset (m, &sector, &count) == (lo < n));
     if (lo < n) {
-      ck_assert_uint_eq (sector, base + lo);
-      ck_assert_uint_eq (count, hi - lo);
+      quick_assert (sector == base + lo);
+      quick_assert (count == hi - lo);
     }
   }
 }
