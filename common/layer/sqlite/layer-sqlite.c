@@ -279,7 +279,7 @@ claim_log (struct sqlite_layer *l, const struct sqlite_db_log *s)
   const uint64_t n = s->length / SDB_CLUSTER;
   int err;
 
-  if (!IS_ALIGNED (s->offset, SDB_CLUSTER) ||
+  if (s->length < LOG_LENGTH_MIN || !IS_ALIGNED (s->offset, SDB_CLUSTER) ||
       !IS_ALIGNED (s->length, SDB_CLUSTER) || !sdb_places_valid (place, n) ||
       !range_inside (s->offset, s->length, store_size (l->file)) ||
       !IS_ALIGNED (s->position, SDB_LOG_UNIT) || s->sequence == 0) {
@@ -427,6 +427,7 @@ layer_sqlite_open (struct store *file, const struct layer_sqlite_options *o,
   l->layer.ops = &sqlite_ops;
   l->file = file;
   l->read_only = o->read_only;
+  l->log.length = o->log_length ? o->log_length : LOG_LENGTH;
   sqlite_ckpt_init (l);
   sqlite_log_init (l);
   pthread_mutex_init (&l->space.lock, NULL);

@@ -40,6 +40,10 @@ struct layer_sqlite_options {
   bool read_only;
   /* Accept a disk below that is not the one the layer was made for. */
   bool force;
+  /* Bytes of the log when one is made, a multiple of 1 MiB; 0 is 64 MiB.
+   * A small one makes checkpoints frequent, for tests.
+   */
+  uint64_t log_length;
 };
 
 /* Make FILE, which is empty and can be resized, a layer over BELOW with

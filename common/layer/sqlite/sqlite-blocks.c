@@ -71,7 +71,7 @@ sqlite_blocks_room (struct sqlite_layer *l, uint64_t count)
            UNLOGGED_MAX &&
          atomic_load_explicit (&l->nblocks, memory_order_relaxed) * BLOCK +
              count <=
-           LOG_LENGTH;
+           l->log.length;
 }
 
 /* Bits [LO, HI) of a byte. */

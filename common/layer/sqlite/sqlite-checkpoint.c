@@ -181,6 +181,9 @@ place_cluster (struct sqlite_layer *l, uint64_t number, int *err)
     return -1;
   if (fresh)
     sqlite_map_set_place (l, number, place);
+  if (atomic_load (&l->log.bulk_pending) &&
+      sqlite_map_changed (l, number, err) == -1)
+    return -1;
   return place_blocks (l, c, place, err);
 }
 
@@ -244,6 +247,15 @@ no_memory:
   return -1;
 }
 
+static void
+mark_described (struct sqlite_layer *l, uint64_t number)
+{
+  struct cluster *c = sqlite_cluster_find (l, number);
+
+  if (c != NULL)
+    c->described = true;
+}
+
 /* The row of PAGE; an empty one if all of it is absent. */
 static int
 describe_page (struct sqlite_layer *l, struct rows *r, uint64_t page, int *err)
@@ -258,9 +270,10 @@ describe_page (struct sqlite_layer *l, struct rows *r, uint64_t page, int *err)
     return -1;
   p = r->runs + r->runs_len;
   for (uint64_t c = first; c < end; c++) {
-    RDLOCK_SCOPE (&shard_of (l, c)->lock);
+    WRLOCK_SCOPE (&shard_of (l, c)->lock);
 
     sqlite_map_describe (l, c, &next);
+    mark_described (l, c);
     if (run.nclusters > 0 && !sdb_run_join (&run, &next)) {
       p += sdb_run_put (p, &run, l->cluster_sectors);
       run.nclusters = 0;
@@ -349,23 +362,55 @@ forget_blocks (struct sqlite_layer *l, struct cluster *c, uint64_t first)
   }
 }
 
+/* Take off the dirty list what has nothing to be logged any more. */
 static void
-forget_all (struct sqlite_layer *l, uint64_t first)
+prune_dirty (struct shard *s)
 {
-  for (unsigned i = 0; i < NSHARDS; i++) {
-    struct shard *s = &l->shard[i];
-    WRLOCK_SCOPE (&s->lock);
+  struct cluster **p = &s->dirty;
 
-    for (unsigned b = 0; b < SHARD_BUCKETS; b++) {
-      struct cluster *c, *next;
+  while (*p != NULL) {
+    struct cluster *c = *p;
 
-      for (c = s->bucket[b]; c != NULL; c = next) {
-        next = c->next;
-        forget_blocks (l, c, first);
-        sqlite_cluster_drop_if_idle (l, c);
-      }
+    if (c->map_dirty || (c->blocks != NULL && c->blocks->unlogged != 0)) {
+      p = &c->dirty_next;
+      continue;
+    }
+    *p = c->dirty_next;
+    c->queued = false;
+  }
+}
+
+/* With QUIET, the log need not be told either of changes that the index
+ * has.
+ */
+static void
+forget_shard (struct sqlite_layer *l, struct shard *s, uint64_t first,
+              bool quiet)
+{
+  struct cluster *c, *next;
+  WRLOCK_SCOPE (&s->lock);
+
+  for (unsigned b = 0; b < SHARD_BUCKETS; b++) {
+    for (c = s->bucket[b]; c != NULL; c = c->next) {
+      if (quiet && c->described)
+        c->map_dirty = false;
+      forget_blocks (l, c, first);
     }
   }
+  prune_dirty (s);
+  for (unsigned b = 0; b < SHARD_BUCKETS; b++) {
+    for (c = s->bucket[b]; c != NULL; c = next) {
+      next = c->next;
+      sqlite_cluster_drop_if_idle (l, c);
+    }
+  }
+}
+
+static void
+forget_all (struct sqlite_layer *l, uint64_t first, bool quiet)
+{
+  for (unsigned i = 0; i < NSHARDS; i++)
+    forget_shard (l, &l->shard[i], first, quiet);
 }
 
 static int
@@ -389,7 +434,7 @@ give_up_log (struct sqlite_layer *l, struct sqlite_db_log *log)
 static int
 checkpoint (struct sqlite_layer *l, bool last, int *err)
 {
-  struct sqlite_db_log log;
+  struct log_moment begin;
   struct freed_list quarantine;
   struct rows rows = { .v = NULL };
   int r;
@@ -398,9 +443,9 @@ checkpoint (struct sqlite_layer *l, bool last, int *err)
   if (*err != 0)
     return -1;
   atomic_store (&l->changed, false);
-  sqlite_log_state (l, &log);
+  sqlite_log_moment (l, &begin);
   if (last)
-    give_up_log (l, &log);
+    give_up_log (l, &begin.state);
   sqlite_space_take_quarantine (l, &quarantine);
 
   r = place_all (l, err);
@@ -409,7 +454,7 @@ checkpoint (struct sqlite_layer *l, bool last, int *err)
   if (r == 0)
     r = sync_places (l, err);
   if (r == 0) {
-    r = commit_rows (l, &rows, &log);
+    r = commit_rows (l, &rows, &begin.state);
     if (r == -1) {
       sqlite_db_rollback (l->db);
       *err = ENOSPC;
@@ -423,8 +468,8 @@ checkpoint (struct sqlite_layer *l, bool last, int *err)
     sqlite_ckpt_note_change (l);
   }
   else {
-    forget_all (l, log.sequence);
-    sqlite_log_move_tail (l, log.position);
+    forget_all (l, begin.state.sequence, sqlite_log_quiet_since (l, &begin));
+    sqlite_log_move_tail (l, begin.state.position);
     sqlite_space_release (l, &quarantine);
   }
   free_rows (&rows);
@@ -550,6 +595,12 @@ sqlite_ckpt_wait (struct sqlite_layer *l, int *err)
   LOCK_SCOPE (&k->lock);
   const uint64_t target = k->begun + 1;
 
+  if (!k->has_thread) {
+    pthread_mutex_unlock (&k->lock);
+    const int r = sqlite_checkpoint (l, false, err);
+    pthread_mutex_lock (&k->lock);
+    return r;
+  }
   while (k->ended < target) {
     k->wanted = true;
     pthread_cond_signal (&k->wake);

@@ -29,9 +29,11 @@
  *    given up is not used again until a checkpoint that began later has
  *    ended: until then the log could bring it back.
  * 3. A cluster's entry has ENTRY_BLOCKS exactly while it has blocks.
- * 4. A change of a cluster's map (placed or place) that did not come
- *    from a checkpoint makes it map-dirty until a log batch or a
- *    checkpoint has it; `unsynced' is set before that.
+ * 4. A change of a cluster's map (placed or place) makes it map-dirty
+ *    until a log batch or a checkpoint has it; `unsynced' is set before
+ *    that.  Not so a change by a checkpoint, which the log need not
+ *    know of, unless bulk changes wait to be logged: replay would let
+ *    them undo it.
  * 5. A block is forgotten only when its place is as new as it and no log
  *    batch after the log's tail has it.
  *
@@ -76,8 +78,11 @@
 /* Writes below this go through blocks and the log. */
 #define SMALL_WRITE (32u * 1024)
 
-/* Bytes of the log, and of blocks that wait for a flush. */
+/* Bytes of the log unless options say otherwise, and of blocks that wait
+ * for a flush.
+ */
 #define LOG_LENGTH (UINT64_C (64) << 20)
+#define LOG_LENGTH_MIN (UINT64_C (1) << 20)
 #define UNLOGGED_MAX (UINT64_C (8) << 20)
 
 /* Blocks in memory, at most. */
@@ -109,6 +114,7 @@ struct cluster {
   uint64_t number;
   struct blocks *blocks; /* or NULL */
   bool map_dirty;
+  bool described;             /* to the index, as it is now */
   bool queued;                /* on the shard's dirty list */
   struct cluster *dirty_next; /* there */
 };
@@ -153,13 +159,19 @@ struct bulk {
   bool absent;
 };
 
+struct bulk_list {
+  struct bulk *v;
+  size_t len, cap;
+};
+
 struct log {
-  /* Held during a round, and by whoever adds to bulk. */
+  /* Held during a round, and while a bulk change is made. */
   pthread_mutex_t bulk_lock;
-  struct bulk *bulk;
-  size_t nbulk, bulk_cap;
+  /* There are bulk changes that no complete round has. */
+  _Atomic bool bulk_pending;
 
   pthread_mutex_t lock; /* for what follows */
+  struct bulk_list bulk;
   pthread_cond_t done;
   bool running;
   uint64_t started, ended; /* rounds */
@@ -171,7 +183,7 @@ struct log {
    */
   bool exists;
   struct uuid id;
-  uint64_t offset, length; /* in the file */
+  uint64_t offset, length; /* in the file; length also of one to be made */
   uint64_t sequence;       /* of the next batch */
   uint64_t head;           /* where it goes */
   char *batch;             /* buffer */
@@ -398,13 +410,26 @@ extern void sqlite_log_fini (struct sqlite_layer *l);
 /* Make all that completed durable. */
 extern int sqlite_log_flush (struct sqlite_layer *l, int *err);
 
-/* Note a bulk change; with log.bulk_lock. */
+/* Note a bulk change; with log.bulk_lock and all shards. */
 extern int sqlite_log_add_bulk (struct sqlite_layer *l, uint64_t cluster,
                                 uint64_t n, bool absent, int *err);
 
-/* The log's state as a checkpoint records it. */
-extern void sqlite_log_state (struct sqlite_layer *l,
-                              struct sqlite_db_log *state);
+/* The log as a checkpoint finds it when it begins. */
+struct log_moment {
+  struct sqlite_db_log state; /* what the index will say */
+  bool running;
+  uint64_t started;
+  size_t nbulk;
+};
+
+extern void sqlite_log_moment (struct sqlite_layer *l, struct log_moment *m);
+
+/* Has no round run since, and no bulk change been made?  Then what the
+ * checkpoint has, the log need not be told, and bulk is forgotten.
+ */
+extern bool sqlite_log_quiet_since (struct sqlite_layer *l,
+                                    const struct log_moment *m);
+
 extern void sqlite_log_move_tail (struct sqlite_layer *l, uint64_t tail);
 
 /* Sync the file; a failure is final. */

@@ -45,7 +45,7 @@ sqlite_log_fini (struct sqlite_layer *l)
 {
   struct log *g = &l->log;
 
-  free (g->bulk);
+  free (g->bulk.v);
   free (g->batch);
   pthread_mutex_destroy (&g->bulk_lock);
   pthread_mutex_destroy (&g->lock);
@@ -73,22 +73,35 @@ int
 sqlite_log_add_bulk (struct sqlite_layer *l, uint64_t cluster, uint64_t n,
                      bool absent, int *err)
 {
-  struct log *g = &l->log;
+  struct bulk_list *list = &l->log.bulk;
+  LOCK_SCOPE (&l->log.lock);
 
-  if (g->nbulk == g->bulk_cap) {
-    const size_t cap = g->bulk_cap ? g->bulk_cap * 2 : 16;
-    struct bulk *v = realloc (g->bulk, cap * sizeof *v);
+  if (list->len == list->cap) {
+    const size_t cap = list->cap ? list->cap * 2 : 16;
+    struct bulk *v = realloc (list->v, cap * sizeof *v);
 
     if (v == NULL) {
       *err = ENOMEM;
       return -1;
     }
-    g->bulk = v;
-    g->bulk_cap = cap;
+    list->v = v;
+    list->cap = cap;
   }
-  g->bulk[g->nbulk++] =
+  list->v[list->len++] =
     (struct bulk){ .cluster = cluster, .n = n, .absent = absent };
+  atomic_store (&l->log.bulk_pending, true);
   return 0;
+}
+
+static struct bulk_list
+take_bulk (struct log *g)
+{
+  struct bulk_list list;
+  LOCK_SCOPE (&g->lock);
+
+  list = g->bulk;
+  g->bulk = (struct bulk_list){ .v = NULL };
+  return list;
 }
 
 /* The ring. */
@@ -110,25 +123,24 @@ static int
 create_log (struct sqlite_layer *l, int *err)
 {
   struct log *g = &l->log;
-  struct sqlite_db_log state = { .exists = true, .length = LOG_LENGTH };
+  struct sqlite_db_log state = { .exists = true, .length = g->length };
   uint64_t place;
 
   if (uuid_random (&state.id) == -1) {
     *err = errno;
     return -1;
   }
-  if (sqlite_space_alloc (l, LOG_LENGTH / SDB_CLUSTER, &place, err) == -1)
+  if (sqlite_space_alloc (l, g->length / SDB_CLUSTER, &place, err) == -1)
     return -1;
   state.offset = sdb_place_offset (place);
   state.sequence = 1;
   if (record_log (l, &state) == -1) {
-    sqlite_space_unalloc (l, place, LOG_LENGTH / SDB_CLUSTER);
+    sqlite_space_unalloc (l, place, g->length / SDB_CLUSTER);
     *err = EIO;
     return -1;
   }
   g->id = state.id;
   g->offset = state.offset;
-  g->length = state.length;
   g->sequence = 1;
   g->head = 0;
   LOCK_SCOPE (&g->lock);
@@ -188,6 +200,13 @@ sync_before_batch (struct sqlite_layer *l, int *err)
   return sqlite_sync (l, err);
 }
 
+/* The same when there is no batch. */
+static int
+sync_writes (struct sqlite_layer *l, int *err)
+{
+  return atomic_exchange (&l->unsynced, false) ? sqlite_sync (l, err) : 0;
+}
+
 static void
 clear_batch (struct log *g)
 {
@@ -216,7 +235,7 @@ write_batch (struct sqlite_layer *l, int *err)
   int r;
 
   if (g->nrecords == 0)
-    return 0;
+    return sync_writes (l, err);
   b.length = ROUND_UP (b.data_offset + b.data_length, SDB_LOG_UNIT);
   memmove (start + SDB_BATCH_HEADER_SIZE, records_start (g), g->records_length);
   sdb_batch_seal ((uint8_t *) start, &b);
@@ -250,7 +269,7 @@ batch_full (const struct log *g)
 
   return SDB_BATCH_HEADER_SIZE + g->records_length + most_records >
            BATCH_RECORDS ||
-         g->data_length + SDB_CLUSTER > BATCH_DATA;
+         g->data_length + SDB_CLUSTER > min_u64 (BATCH_DATA, g->length / 4);
 }
 
 static void
@@ -325,19 +344,17 @@ add_cluster (struct sqlite_layer *l, struct cluster *c)
 }
 
 static int
-collect_bulk (struct sqlite_layer *l, int *err)
+collect_bulk (struct sqlite_layer *l, const struct bulk_list *list, int *err)
 {
-  struct log *g = &l->log;
-
-  for (size_t i = 0; i < g->nbulk; i++) {
+  for (size_t i = 0; i < list->len; i++) {
     const struct sdb_record r = {
       .type = SDB_RECORD_MAP,
-      .cluster = g->bulk[i].cluster,
-      .run = { .kind = g->bulk[i].absent ? SDB_ABSENT : SDB_ZERO,
-               .nclusters = g->bulk[i].n },
+      .cluster = list->v[i].cluster,
+      .run = { .kind = list->v[i].absent ? SDB_ABSENT : SDB_ZERO,
+               .nclusters = list->v[i].n },
     };
 
-    if (batch_full (g) && write_batch (l, err) == -1)
+    if (batch_full (&l->log) && write_batch (l, err) == -1)
       return -1;
     add_record (l, &r);
   }
@@ -417,12 +434,8 @@ start_batch (struct sqlite_layer *l, int *err)
 }
 
 static int
-collect_and_write (struct sqlite_layer *l, int *err)
+collect_shards (struct sqlite_layer *l, int *err)
 {
-  struct log *g = &l->log;
-
-  if (start_batch (l, err) == -1 || collect_bulk (l, err) == -1)
-    return -1;
   for (unsigned w = 0; w < NSHARDS / 64; w++) {
     uint64_t bits = atomic_exchange (&l->dirty_shards[w], 0);
 
@@ -434,16 +447,27 @@ collect_and_write (struct sqlite_layer *l, int *err)
       }
     }
   }
-  if (write_batch (l, err) == -1)
-    return -1;
-  g->nbulk = 0;
   return 0;
+}
+
+/* The bulk changes go first: what came after them is in the shards. */
+static int
+collect_and_write (struct sqlite_layer *l, int *err)
+{
+  struct bulk_list bulk = take_bulk (&l->log);
+  int r = -1;
+
+  if (start_batch (l, err) == 0 && collect_bulk (l, &bulk, err) == 0 &&
+      collect_shards (l, err) == 0)
+    r = write_batch (l, err);
+  free (bulk.v);
+  return r;
 }
 
 static bool
 anything_dirty (const struct sqlite_layer *l)
 {
-  bool dirty = l->log.nbulk > 0;
+  bool dirty = atomic_load (&l->log.bulk_pending);
 
   for (unsigned w = 0; w < NSHARDS / 64; w++)
     dirty = dirty || atomic_load (&l->dirty_shards[w]) != 0;
@@ -463,17 +487,17 @@ do_round (struct sqlite_layer *l, int *err)
   *err = atomic_load (&l->failed);
   if (*err != 0)
     return -1;
-  if (!g->incomplete) {
-    if (!anything_dirty (l))
-      return atomic_exchange (&l->unsynced, false) ? sqlite_sync (l, err) : 0;
-    if (collect_and_write (l, err) == 0)
-      return 0;
+  if (!g->incomplete && !anything_dirty (l))
+    return sync_writes (l, err);
+  if (g->incomplete || collect_and_write (l, err) == -1) {
     g->incomplete = true;
+    if (sqlite_ckpt_wait (l, err) == -1)
+      return -1;
+    free (take_bulk (g).v);
+    g->incomplete = false;
   }
-  if (sqlite_ckpt_wait (l, err) == -1)
-    return -1;
-  g->incomplete = false;
-  g->nbulk = 0;
+  /* Nobody can have added to bulk meanwhile. */
+  atomic_store (&g->bulk_pending, false);
   return 0;
 }
 
@@ -516,19 +540,36 @@ sqlite_log_flush (struct sqlite_layer *l, int *err)
 /* For checkpoints. */
 
 void
-sqlite_log_state (struct sqlite_layer *l, struct sqlite_db_log *state)
+sqlite_log_moment (struct sqlite_layer *l, struct log_moment *m)
 {
   struct log *g = &l->log;
   LOCK_SCOPE (&g->lock);
 
-  *state = (struct sqlite_db_log){
-    .exists = g->exists,
-    .id = g->id,
-    .offset = g->offset,
-    .length = g->length,
-    .position = g->done_head,
-    .sequence = g->done_sequence + 1,
+  *m = (struct log_moment){
+    .state = { .exists = g->exists,
+               .id = g->id,
+               .offset = g->offset,
+               .length = g->length,
+               .position = g->done_head,
+               .sequence = g->done_sequence + 1 },
+    .running = g->running,
+    .started = g->started,
+    .nbulk = g->bulk.len,
   };
+}
+
+bool
+sqlite_log_quiet_since (struct sqlite_layer *l, const struct log_moment *m)
+{
+  struct log *g = &l->log;
+  LOCK_SCOPE (&g->lock);
+
+  if (m->running || g->running || g->started != m->started ||
+      g->bulk.len != m->nbulk)
+    return false;
+  g->bulk.len = 0;
+  atomic_store (&g->bulk_pending, false);
+  return true;
 }
 
 void

@@ -180,6 +180,7 @@ sqlite_map_changed (struct sqlite_layer *l, uint64_t cluster, int *err)
   }
   sqlite_ckpt_note_change (l);
   c->map_dirty = true;
+  c->described = false;
   sqlite_cluster_queue (l, c);
   return 0;
 }
