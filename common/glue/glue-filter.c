@@ -450,7 +450,11 @@ int
 glue_filter_block_size (nbdkit_next *next, void *handle, uint32_t *minimum,
                         uint32_t *preferred, uint32_t *maximum)
 {
-  return glue_store_block_size (store_of (handle), minimum, preferred, maximum);
+  const struct handle *h = handle;
+
+  glue_store_block_size (h->store, UINT32_C (1) << h->disk->stack->sector_shift,
+                         minimum, preferred, maximum);
+  return 0;
 }
 
 int

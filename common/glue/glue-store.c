@@ -12,7 +12,13 @@
 #include "base/align.h"
 #include "glue/glue-store.h"
 
-#define PREFERRED_MAX (UINT32_C (32) * 1024 * 1024)
+/* What nbdkit takes for an answer of .block_size. */
+#define MAX_MINIMUM (64 * 1024)
+#define MIN_PREFERRED 512
+#define MAX_PREFERRED (32 * 1024 * 1024)
+
+_Static_assert(EXTENT_HOLE == NBDKIT_EXTENT_HOLE, "extent types");
+_Static_assert(EXTENT_ZERO == NBDKIT_EXTENT_ZERO, "extent types");
 
 unsigned
 glue_store_flags (uint32_t flags)
@@ -23,19 +29,20 @@ glue_store_flags (uint32_t flags)
          (flags & NBDKIT_FLAG_REQ_ONE ? STORE_REQ_ONE : 0);
 }
 
-int
-glue_store_block_size (const struct store *s, uint32_t *minimum,
+void
+glue_store_block_size (const struct store *s, uint32_t align, uint32_t *minimum,
                        uint32_t *preferred, uint32_t *maximum)
 {
-  const struct store_info *info = &s->info;
-
-  *minimum =
-    IS_ALIGNED (store_size (s), info->sector_size) ? info->sector_size : 1;
-  *preferred = max_u64 (min_u64 (info->preferred, PREFERRED_MAX), 4096);
+  align = min_u64 (align, MAX_MINIMUM);
+  *minimum = IS_ALIGNED (store_size (s), align) ? align : 1;
+  *preferred = max_u64 (s->info.preferred, max_u64 (align, MIN_PREFERRED));
+  *preferred = min_u64 (*preferred, MAX_PREFERRED);
   *maximum = UINT32_MAX;
-  return 0;
 }
 
+/* The list never reaches beyond the request, which nbdkit before 1.44
+ * could not stand (CVE-2025-47711).
+ */
 int
 glue_store_extents (struct store *s, uint32_t count, uint64_t offset,
                     uint32_t flags, struct nbdkit_extents *extents, int *err)

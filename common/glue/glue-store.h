@@ -16,11 +16,12 @@ struct nbdkit_extents;
 /* nbdkit's flags of a data operation as store.h's. */
 extern unsigned glue_store_flags (uint32_t flags);
 
-/* Block size constraints: the minimum is the sector size if that is more
- * than 512 or was asked for, or 1 if the disk does not end at a sector.
+/* Block size constraints.  ALIGN is what clients should keep to, though
+ * they need not; it cannot be said of a disk that ends in less.
  */
-extern int glue_store_block_size (const struct store *s, uint32_t *minimum,
-                                  uint32_t *preferred, uint32_t *maximum);
+extern void glue_store_block_size (const struct store *s, uint32_t align,
+                                   uint32_t *minimum, uint32_t *preferred,
+                                   uint32_t *maximum);
 
 /* Put the extents of the range into EXTENTS, never beyond its end. */
 extern int glue_store_extents (struct store *s, uint32_t count, uint64_t offset,

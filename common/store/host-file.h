@@ -17,7 +17,8 @@ struct host_file;
 
 struct host_file_options {
   const char *path; /* also names the file in messages */
-  int fd;           /* if >= 0, used instead of opening PATH, and owned */
+  int fd;           /* if > 0, used instead of opening PATH, and owned from
+                     * success on; 0 and -1 are none */
   int dir_fd;       /* if > 0, PATH is one component inside it, not followed
                      * if it is a symbolic link */
   bool direct;      /* also open an O_DIRECT twin */
@@ -25,13 +26,14 @@ struct host_file_options {
 };
 
 /* Open an existing regular file or block device, for writing too if
- * that is permitted.  Takes no lock.  Returns NULL after log_error (with
- * errno set).
+ * that is permitted.  Other kinds of files are refused without opening
+ * them.  Takes no lock.  Returns NULL after log_error (with errno set).
  */
 extern struct host_file *host_file_open (const struct host_file_options *o);
 
 /* Create PATH, which must not exist, as a sparse regular file of SIZE
  * bytes, then as host_file_open.  On failure no file is left behind.
+ * Not with an fd.
  */
 extern struct host_file *host_file_create (const struct host_file_options *o,
                                            uint64_t size);
@@ -56,12 +58,43 @@ extern bool host_file_is_block_device (const struct host_file *f);
 extern int64_t host_file_size (const struct host_file *f);
 
 /* Lock against other processes with open-file-description locks on the
- * bytes that QEMU uses, so that the two respect each other: a reader
- * tolerates readers, a writer tolerates nobody.  Called again, it
- * changes the lock that is held; on failure it leaves it as it was.
- * Returns 0, or -1 after log_error (errno EBUSY if somebody else has
- * the file, naming the way out: lock=false).
+ * bytes that QEMU uses, so that the two respect each other.  A reader
+ * tolerates readers; a writer tolerates only those readers that ask for
+ * no protection from writers (as "qemu-img info -U" does).
+ *
+ * F counts those that use it.  The lock is the one that the strongest
+ * of them needs: a writer that comes to readers makes it stronger, a
+ * reader that comes to a writer changes nothing.  On failure the lock
+ * and the count are as they were.  Returns 0, or -1 after log_error
+ * (errno EBUSY if somebody else has the file, naming the way out:
+ * lock=false).  Thread-safe.
  */
 extern int host_file_lock (struct host_file *f, bool writer);
+
+/* The reverse of one successful host_file_lock with the same WRITER. */
+extern void host_file_unlock (struct host_file *f, bool writer);
+
+/* Make everything durable that was written through any descriptor of F
+ * and completed before the call.  Threads that come together share one
+ * fdatasync; each waits for one that began after its own call.
+ *
+ * The kernel tells once that it could not write something, and drops
+ * it.  Therefore a failure is kept: every later call fails with EIO.
+ * Returns 0, or -1 with *err = ENOSPC or EIO after log_error.
+ * Thread-safe.
+ */
+extern int host_file_sync (struct host_file *f, int *err);
+
+/* Something other than host_file_sync was told of such a failure. */
+extern void host_file_sync_set_failed (struct host_file *f);
+
+/* Must everything that promises durability fail? */
+extern bool host_file_sync_has_failed (struct host_file *f);
+
+/* What the client is told of the errno E of a system call: ENOSPC for a
+ * medium, quota or file size limit that is full, EPERM for one that must
+ * not be written, ENOMEM, and EIO for all that it could not interpret.
+ */
+extern int host_file_errno (int e);
 
 #endif /* DISKSTACK_HOST_FILE_H */

@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * The file store: reading, writing and making durable.
+ *
+ * A durable write is one pwritev2 with RWF_DSYNC.  It writes out its own
+ * range and whatever the file system needs to find it again, where
+ * fdatasync would write out everything that anybody left dirty in the
+ * file; and the kernel merges the cache flushes of concurrent ones.  A
+ * flush has to be an fdatasync, which host_file_sync shares out.
+ */
+
+#include <config.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "store/store-file-impl.h"
+
+/* The kernel reads ahead no more than about this for one request. */
+#define CACHE_STEP (128 * 1024)
+
+int
+file_failed (const struct store_file *f, const char *what, uint64_t count,
+             uint64_t offset, int e, int *err)
+{
+  *err = host_file_errno (e);
+  log_error ("%s: %s: offset=%llu count=%llu: %s", what,
+             host_file_path (f->file), (unsigned long long) offset,
+             (unsigned long long) count,
+             e == 0 ? "unexpected end of file" : strerror (e));
+  return -1;
+}
+
+/* ------------------------------------------------------------------ */
+/* Moving data */
+
+ssize_t
+file_transfer_once (int fd, enum file_direction d, const struct iovec *iov,
+                    int niov, uint64_t offset)
+{
+  if (d == FILE_WRITE_DSYNC)
+    return pwritev2 (fd, iov, niov, (off_t) offset, RWF_DSYNC);
+  if (d == FILE_READ)
+    return niov == 1 ? pread (fd, iov->iov_base, iov->iov_len, (off_t) offset) :
+                       preadv (fd, iov, niov, (off_t) offset);
+  return niov == 1 ? pwrite (fd, iov->iov_base, iov->iov_len, (off_t) offset) :
+                     pwritev (fd, iov, niov, (off_t) offset);
+}
+
+void
+file_iov_advance (struct iovec **iov, int *niov, size_t n)
+{
+  while (*niov > 0 && n >= (*iov)->iov_len) {
+    n -= (*iov)->iov_len;
+    ++*iov;
+    --*niov;
+  }
+  if (n > 0) {
+    (*iov)->iov_base = (char *) (*iov)->iov_base + n;
+    (*iov)->iov_len -= n;
+  }
+}
+
+int
+file_transfer (int fd, enum file_direction d, struct iovec *iov, int niov,
+               size_t count, uint64_t offset)
+{
+  while (count > 0) {
+    const ssize_t r = file_transfer_once (fd, d, iov, niov, offset);
+
+    if (r == -1) {
+      if (errno == EINTR)
+        continue;
+      return -1;
+    }
+    if (r == 0) {
+      errno = d == FILE_READ ? 0 : EIO;
+      return -1;
+    }
+    count -= (size_t) r;
+    offset += (uint64_t) r;
+    if (count > 0)
+      file_iov_advance (&iov, &niov, (size_t) r);
+  }
+  return 0;
+}
+
+/* The same through the descriptor that the cache mode asks for, with a
+ * vector that is not used up.
+ */
+static int
+transfer (struct store_file *f, enum file_direction d, const struct iovec *iov,
+          int niov, size_t count, uint64_t offset)
+{
+  struct iovec one, many[IOV_MAX], *copy = &one;
+
+  if (niov == 1)
+    one = *iov;
+  else {
+    memcpy (many, iov, (size_t) niov * sizeof *iov);
+    copy = many;
+  }
+  if (f->cache == STORE_FILE_CACHE_DIRECT)
+    return file_transfer_direct (f, d, copy, niov, count, offset);
+  return file_transfer (f->fd, d, copy, niov, count, offset);
+}
+
+/* ------------------------------------------------------------------ */
+/* Reading */
+
+int
+file_readv (struct store *s, const struct iovec *iov, int niov, size_t count,
+            uint64_t offset, int *err)
+{
+  struct store_file *f = to_file (s);
+
+  if (transfer (f, FILE_READ, iov, niov, count, offset) == -1)
+    return file_failed (f, "pread", count, offset, errno, err);
+  if (f->cache == STORE_FILE_CACHE_NONE)
+    page_evict_clean (&f->evict, count, offset);
+  return 0;
+}
+
+int
+file_read (struct store *s, void *buf, size_t count, uint64_t offset, int *err)
+{
+  const struct iovec iov = { .iov_base = buf, .iov_len = count };
+
+  return file_readv (s, &iov, 1, count, offset, err);
+}
+
+/* Advice, in steps that the kernel does not cut short. */
+int
+file_cache (struct store *s, uint64_t count, uint64_t offset, int *err)
+{
+  struct store_file *f = to_file (s);
+
+  while (count > 0) {
+    const uint64_t n = min_u64 (count, CACHE_STEP);
+    const int r =
+      posix_fadvise (f->fd, (off_t) offset, (off_t) n, POSIX_FADV_WILLNEED);
+
+    if (r != 0) {
+      log_debug ("posix_fadvise: %s: WILLNEED: %s", host_file_path (f->file),
+                 strerror (r));
+      return 0;
+    }
+    offset += n;
+    count -= n;
+  }
+  return 0;
+}
+
+/* ------------------------------------------------------------------ */
+/* Writing */
+
+static int
+write_plain (struct store_file *f, const struct iovec *iov, int niov,
+             size_t count, uint64_t offset, int *err)
+{
+  if (transfer (f, FILE_WRITE, iov, niov, count, offset) == -1)
+    return file_failed (f, "pwrite", count, offset, errno, err);
+  return 0;
+}
+
+/* Start writing out; wait for what was started some writes ago. */
+static int
+evict_written (struct store_file *f, size_t count, uint64_t offset, int *err)
+{
+  if (page_evict_dirty (&f->evict, count, offset) == 0)
+    return 0;
+  host_file_sync_set_failed (f->file);
+  return file_failed (f, "sync_file_range: cache=none", count, offset, errno,
+                      err);
+}
+
+/* A durable write failed with the errno E: was it the write, or was it
+ * making it durable?  The latter may be the news, which comes only once,
+ * that something else was lost.  Writing again without it tells, except
+ * that no chances are taken with EIO.
+ */
+static int
+durable_write_failed (struct store_file *f, const struct iovec *iov, int niov,
+                      size_t count, uint64_t offset, int e, int *err)
+{
+  if (e == EIO || transfer (f, FILE_WRITE, iov, niov, count, offset) == 0)
+    host_file_sync_set_failed (f->file);
+  return file_failed (f, "pwritev2: RWF_DSYNC", count, offset, e, err);
+}
+
+static int
+write_durable (struct store_file *f, const struct iovec *iov, int niov,
+               size_t count, uint64_t offset, int *err)
+{
+  /* Fails, and says why. */
+  if (host_file_sync_has_failed (f->file))
+    return host_file_sync (f->file, err);
+
+  if (!is_missing (f, MISSING_DSYNC) &&
+      (f->cache != STORE_FILE_CACHE_DIRECT ||
+       file_direct_is_single (f, count, offset))) {
+    if (transfer (f, FILE_WRITE_DSYNC, iov, niov, count, offset) == 0)
+      return 0;
+    if (errno != EOPNOTSUPP && errno != ENOSYS)
+      return durable_write_failed (f, iov, niov, count, offset, errno, err);
+    log_debug ("pwritev2: %s: no RWF_DSYNC, using fdatasync",
+               host_file_path (f->file));
+    set_missing (f, MISSING_DSYNC);
+  }
+  if (write_plain (f, iov, niov, count, offset, err) == -1)
+    return -1;
+  return host_file_sync (f->file, err);
+}
+
+int
+file_writev (struct store *s, const struct iovec *iov, int niov, size_t count,
+             uint64_t offset, unsigned flags, int *err)
+{
+  struct store_file *f = to_file (s);
+
+  if (flags & STORE_FUA) {
+    if (write_durable (f, iov, niov, count, offset, err) == -1)
+      return -1;
+    if (f->cache == STORE_FILE_CACHE_NONE)
+      page_evict_clean (&f->evict, count, offset);
+    return 0;
+  }
+  if (write_plain (f, iov, niov, count, offset, err) == -1)
+    return -1;
+  if (f->cache == STORE_FILE_CACHE_NONE)
+    return evict_written (f, count, offset, err);
+  return 0;
+}
+
+int
+file_write (struct store *s, const void *buf, size_t count, uint64_t offset,
+            unsigned flags, int *err)
+{
+  const struct iovec iov = { .iov_base = (void *) buf, .iov_len = count };
+
+  return file_writev (s, &iov, 1, count, offset, flags, err);
+}
+
+int
+file_flush (struct store *s, int *err)
+{
+  return host_file_sync (to_file (s)->file, err);
+}
