@@ -35,13 +35,18 @@ change_word (struct change *c, _Atomic uint64_t *word, uint64_t mask)
     if (c->counting)
       c->changed += (uint64_t) __builtin_popcountll (mask & ~old);
   }
-  else if ((old & mask) == 0)
-    return;
-  else if (mask == UINT64_MAX)
-    /* All bits of the word are ours, so nobody else's is lost. */
-    atomic_store_explicit (word, 0, memory_order_release);
-  else
+  else if ((old & mask) != 0)
     atomic_fetch_and_explicit (word, ~mask, memory_order_acq_rel);
+}
+
+/* All bits are the caller's, so nobody else's can be lost, and a store
+ * does; but not to add bits, see invariant 3.
+ */
+static void
+clear_leaf (_Atomic uint64_t *words)
+{
+  for (unsigned i = 0; i < CELL_SLOTS; i++)
+    atomic_store_explicit (&words[i], 0, memory_order_release);
 }
 
 /* Bits [START, END), which are in one leaf. */
@@ -50,9 +55,14 @@ change_leaf (struct change *c, uint64_t leaf, uint64_t start, uint64_t end)
 {
   _Atomic uint64_t *words = node_slots (leaf);
 
-  if (end - start == LEAF_BITS && presence_leaf_is (words, 0 - c->to))
-    return;
-
+  if (end - start == LEAF_BITS) {
+    if (presence_leaf_is (words, 0 - c->to))
+      return;
+    if (c->to == EMPTY) {
+      clear_leaf (words);
+      return;
+    }
+  }
   for (uint64_t next; start < end; start = next) {
     unsigned bit = start % 64;
 

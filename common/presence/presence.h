@@ -5,9 +5,10 @@
  * costs nothing either.  In figures: what is set or cleared in large
  * pieces costs nothing but its ends, each at most 512 bytes, as does a
  * sector in the middle of nowhere; a region that is filled bit by bit
- * costs one bit for each sector and up to a fifth more.  Memory is given
- * back by presence_free alone: what a region has cost once it keeps, for
- * when it is filled again.
+ * costs one bit for each sector and about a fifth more at most; and each
+ * 2 GiB of the disk cost 8 bytes from the start.  Memory is given back by
+ * presence_free alone: what a region has cost once it keeps, for when it
+ * is filled again.
  *
  * All functions may be called from any number of threads at once (except
  * create and free): readers take no lock and never wait, nor do writers.
