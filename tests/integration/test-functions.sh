@@ -113,10 +113,10 @@ says 'unknown parameter'
 says 'FAIL: inner.sh:1: nbdkit did not start'
 
 # One that ends badly fails the test, although the script did not mind.
-status_is 1 <<<'start_nbdkit "$tmp/s" null; kill -SEGV $nbdkit_pid'
-says 'ended with status 139'
+status_is 1 <<<'start_nbdkit "$tmp/s" null; kill -ABRT $nbdkit_pid'
+says 'ended with status 134'
 status_is 1 <<<'start_nbdkit "$tmp/s" null
-kill -SEGV $nbdkit_pid
+kill -ABRT $nbdkit_pid
 stop_nbdkit "$tmp/s"'
-says 'ended with status 139'
+says 'ended with status 134'
 status_is 4 <<<'start_nbdkit "$tmp/s" null; exit 4'
