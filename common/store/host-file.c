@@ -266,6 +266,7 @@ static int
 complete (struct host_file *f, const struct host_file_options *o)
 {
   struct stat st;
+  int read_only;
 
   if (fstat (f->fd, &st) == -1) {
     log_error ("fstat: %s: %m", o->path);
@@ -274,6 +275,9 @@ complete (struct host_file *f, const struct host_file_options *o)
   if (check_type (o->path, st.st_mode) == -1)
     return -1;
   f->block_device = S_ISBLK (st.st_mode);
+  /* A read-only device can be opened for writing, and then not written. */
+  if (f->block_device && ioctl (f->fd, BLKROGET, &read_only) == 0 && read_only)
+    f->writable = false;
   return o->direct ? open_twin (f, o) : 0;
 }
 

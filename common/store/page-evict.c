@@ -16,11 +16,11 @@
 #include "store/page-evict.h"
 
 /* The kernel drops a unit of its cache when all of it is in the range,
- * and units may be much larger than a page.  What lies before a request
- * is not wanted any more, so the range is made to begin at a multiple of
- * this; what lies behind may have been read ahead and is left alone.
+ * and units have up to 2 MiB.  What lies before a request is not wanted
+ * any more, so the range is made to begin at a multiple of this; what
+ * lies behind may have been read ahead and is left alone.
  */
-#define BEHIND (1024 * 1024)
+#define BEHIND (4 * 1024 * 1024)
 
 void
 page_evict_init (struct page_evict *e, int fd)

@@ -253,6 +253,8 @@ set_lock (const char *value)
 {
   const int lock = nbdkit_parse_bool (value);
 
+  if (lock == -1)
+    nbdkit_error ("lock=%s: must be true or false", value);
   no_lock = lock == 0;
   return lock == -1 ? -1 : 0;
 }
