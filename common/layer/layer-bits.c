@@ -93,6 +93,17 @@ layer_bits_set_absent (struct layer_bits *b, uint64_t sector, uint64_t nsectors,
   return no_memory (presence_clear (b->zero, sector, nsectors), err);
 }
 
+int
+layer_bits_set_words (struct layer_bits *b, uint64_t sector,
+                      const uint64_t *present, const uint64_t *zero,
+                      size_t nwords, int *err)
+{
+  if (presence_set_words (b->zero, sector, zero, nwords) == -1)
+    return no_memory (-1, err);
+  return no_memory (presence_set_words (b->present, sector, present, nwords),
+                    err);
+}
+
 size_t
 layer_bits_memory (const struct layer_bits *b)
 {

@@ -53,6 +53,14 @@ extern int layer_bits_set_zero (struct layer_bits *b, uint64_t sector,
 extern int layer_bits_set_absent (struct layer_bits *b, uint64_t sector,
                                   uint64_t nsectors, int *err);
 
+/* Make sectors data or zero, as bits of NWORDS words say, the first bit
+ * being SECTOR, a multiple of 64.  Zero must be within present, and all
+ * of the sectors absent before.  Returns as the others.
+ */
+extern int layer_bits_set_words (struct layer_bits *b, uint64_t sector,
+                                 const uint64_t *present, const uint64_t *zero,
+                                 size_t nwords, int *err);
+
 /* Bytes of memory in use. */
 extern size_t layer_bits_memory (const struct layer_bits *b);
 

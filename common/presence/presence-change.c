@@ -176,6 +176,38 @@ presence_set (struct presence *p, uint64_t start, uint64_t n)
   return change (&c, start, n);
 }
 
+/* The bits of WORD, not 0, in the word at START. */
+static int
+set_word (struct change *c, uint64_t start, uint64_t word)
+{
+  uint64_t leaf = presence_leaf (c->p, start);
+
+  if (leaf == EMPTY) {
+    /* One of the bits makes the leaf. */
+    if (presence_set (c->p, start + (uint64_t) __builtin_ctzll (word), 1) == -1)
+      return -1;
+    leaf = presence_leaf (c->p, start);
+  }
+  if (leaf > FULL)
+    change_word (c, &node_slots (leaf)[(start >> WORD_SHIFT) % CELL_SLOTS],
+                 word);
+  return 0;
+}
+
+int
+presence_set_words (struct presence *p, uint64_t start, const uint64_t *words,
+                    size_t nwords)
+{
+  struct change c = { .p = p, .to = FULL };
+
+  assert (start % 64 == 0);
+  for (size_t i = 0; i < nwords; i++) {
+    if (words[i] != 0 && set_word (&c, start + i * 64, words[i]) == -1)
+      return -1;
+  }
+  return 0;
+}
+
 int
 presence_clear (struct presence *p, uint64_t start, uint64_t n)
 {

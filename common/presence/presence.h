@@ -43,6 +43,14 @@ extern uint64_t presence_nbits (const struct presence *p);
 extern int presence_set (struct presence *p, uint64_t start, uint64_t n);
 extern int presence_clear (struct presence *p, uint64_t start, uint64_t n);
 
+/* Add the bits that are set in the NWORDS words at WORDS, the first bit
+ * of which is START, a multiple of 64; least significant bit first, as
+ * presence_get_words gives them.  None may be at or beyond nbits.
+ * Returns as presence_set.
+ */
+extern int presence_set_words (struct presence *p, uint64_t start,
+                               const uint64_t *words, size_t nwords);
+
 /* Add [START, START+N) and say how many of them were not in the set, by
  * this call alone: of threads that add the same bit one is told.  -1
  * with errno = ENOMEM: then some may be added and nobody is told.

@@ -239,37 +239,59 @@ bad:
   return -1;
 }
 
+/* [CLUSTER, CLUSTER+N) are at PLACE and the places after it. */
+static int
+claim_run (struct sqlite_layer *l, uint64_t cluster, uint64_t place, uint64_t n)
+{
+  int err;
+
+  if (n == 0)
+    return 0;
+  if (sdb_place_offset (place + n) > store_size (l->file)) {
+    log_error ("%s: cluster %" PRIu64 " is at %" PRIu64
+               ", and beyond it is the end of the file, %" PRIu64 " bytes",
+               l->name, cluster, sdb_place_offset (place),
+               store_size (l->file));
+    return -1;
+  }
+  if (sqlite_space_use (l, place, n, &err) == -1) {
+    errno = err;
+    log_error (
+      "%s: %" PRIu64 " clusters from %" PRIu64 " on at %" PRIu64 ": %s",
+      l->name, n, cluster, sdb_place_offset (place),
+      err == EEXIST ? "another cluster is there, too" : strerror (err));
+    return -1;
+  }
+  return 0;
+}
+
 /* After the log was replayed the map is final: which places it uses. */
 static int
 claim_places (struct sqlite_layer *l)
 {
+  uint64_t first = 0, place = 0, n = 0;
+
   for (uint64_t c = 0; c < l->nclusters; c++) {
-    uint64_t place;
-    int err;
+    uint64_t here;
 
     if (atomic_load (&l->page[c / PAGE_CLUSTERS]) == NULL) {
       c |= PAGE_CLUSTERS - 1;
       continue;
     }
-    place = entry_place (entry_load (l, c));
-    if (place == 0)
+    here = entry_place (entry_load (l, c));
+    if (here == 0)
       continue;
-    if (sdb_place_offset (place + 1) > store_size (l->file)) {
-      log_error ("%s: cluster %" PRIu64 " is at %" PRIu64
-                 ", beyond the end of the file, %" PRIu64 " bytes",
-                 l->name, c, sdb_place_offset (place), store_size (l->file));
-      return -1;
+    if (n > 0 && here == place + n) {
+      n++;
+      continue;
     }
-    if (sqlite_space_use (l, place, 1, &err) == -1) {
-      errno = err;
-      log_error ("%s: cluster %" PRIu64 " at %" PRIu64 ": %s", l->name, c,
-                 sdb_place_offset (place),
-                 err == EEXIST ? "another cluster is there, too" :
-                                 strerror (err));
+    if (claim_run (l, first, place, n) == -1)
       return -1;
-    }
+    first = c;
+    place = here;
+    n = 1;
   }
-  return 0;
+  return claim_run (l, first, place, n);
 }
 
 static int
@@ -295,44 +317,6 @@ claim_log (struct sqlite_layer *l, const struct sqlite_db_log *s)
   return 0;
 }
 
-/* What the places have, and over it what the replayed blocks have. */
-static int
-make_logical (struct sqlite_layer *l)
-{
-  const uint64_t limit = l->layer.info.nsectors;
-  uint64_t end;
-  int err;
-
-  for (uint64_t s = 0; s < limit; s = end) {
-    const enum layer_state state =
-      layer_bits_state (&l->placed, s, limit, &end);
-
-    if ((state == LAYER_DATA &&
-         layer_bits_set_data (&l->logical, s, end - s, &err) == -1) ||
-        (state == LAYER_ZERO &&
-         layer_bits_set_zero (&l->logical, s, end - s, &err) == -1))
-      return -1;
-  }
-  for (unsigned i = 0; i < NSHARDS; i++) {
-    for (unsigned b = 0; b < SHARD_BUCKETS; b++) {
-      for (struct cluster *c = l->shard[i].bucket[b]; c; c = c->next) {
-        const uint64_t base = c->number << l->cluster_shift;
-        unsigned lo = 0, hi;
-
-        for (; lo < l->cluster_sectors; lo = hi) {
-          bool in;
-
-          hi = sqlite_blocks_run (l, c, lo, l->cluster_sectors, true, &in);
-          if (in &&
-              layer_bits_set_data (&l->logical, base + lo, hi - lo, &err) == -1)
-            return -1;
-        }
-      }
-    }
-  }
-  return 0;
-}
-
 static int
 load (struct sqlite_layer *l)
 {
@@ -344,10 +328,6 @@ load (struct sqlite_layer *l)
        (claim_log (l, &log) == -1 || sqlite_replay (l, &log) == -1)) ||
       claim_places (l) == -1)
     return -1;
-  if (make_logical (l) == -1) {
-    log_error ("%s: out of memory", l->name);
-    return -1;
-  }
   return 0;
 }
 

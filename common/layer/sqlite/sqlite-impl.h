@@ -327,7 +327,9 @@ extern void sqlite_unlock_shards (struct sqlite_layer *l, uint64_t first,
 extern void sqlite_map_describe (struct sqlite_layer *l, uint64_t cluster,
                                  struct sdb_run *run);
 
-/* Set what a run that was read says; nobody else is there yet. */
+/* Set what a run that was read says, in `placed' and `logical'; the
+ * clusters have no blocks, and nobody else is there yet.
+ */
 extern int sqlite_map_apply (struct sqlite_layer *l, uint64_t cluster,
                              const struct sdb_run *run, int *err);
 

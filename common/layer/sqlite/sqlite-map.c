@@ -274,68 +274,54 @@ sqlite_map_describe (struct sqlite_layer *l, uint64_t cluster,
     run->zero[i] &= run->present[i];
 }
 
-/* Set the bits of sectors that WORDS says, starting at SECTOR. */
 static int
-set_words (struct layer_bits *b, uint64_t sector, const uint64_t *words,
-           int (*set) (struct layer_bits *, uint64_t, uint64_t, int *),
-           int *err)
-{
-  for (unsigned i = 0; i < SDB_BIT_WORDS; i++) {
-    for (uint64_t w = words[i]; w != 0;) {
-      const unsigned lo = (unsigned) __builtin_ctzll (w);
-      const uint64_t rest = ~(w >> lo);
-      const unsigned n = rest == 0 ? 64 : (unsigned) __builtin_ctzll (rest);
-
-      if (set (b, sector + i * 64 + lo, n, err) == -1)
-        return -1;
-      w &= n == 64 ? 0 : ~(((UINT64_C (1) << n) - 1) << lo);
-    }
-  }
-  return 0;
-}
-
-static int
-apply_mixed (struct sqlite_layer *l, uint64_t cluster,
+apply_mixed (struct sqlite_layer *l, struct layer_bits *b, uint64_t cluster,
              const struct sdb_run *run, int *err)
 {
   const uint64_t sector = cluster << l->cluster_shift;
-  uint64_t data[SDB_BIT_WORDS];
+  const unsigned shift = sector % 64;
+  uint64_t present[SDB_BIT_WORDS], zero[SDB_BIT_WORDS];
 
-  for (unsigned i = 0; i < SDB_BIT_WORDS; i++)
-    data[i] = run->present[i] & ~run->zero[i];
-  if (layer_bits_set_absent (
-        &l->placed, sector,
-        min_u64 (l->cluster_sectors, l->layer.info.nsectors - sector),
-        err) == -1 ||
-      set_words (&l->placed, sector, data, layer_bits_set_data, err) == -1 ||
-      set_words (&l->placed, sector, run->zero, layer_bits_set_zero, err) == -1)
+  /* With large sectors several clusters share a word. */
+  for (unsigned i = 0; i < SDB_BIT_WORDS; i++) {
+    present[i] = run->present[i] << shift;
+    zero[i] = run->zero[i] << shift;
+  }
+  return layer_bits_set_words (b, sector - shift, present, zero,
+                               DIV_ROUND_UP (l->cluster_sectors, 64), err);
+}
+
+static int
+apply_bits (struct sqlite_layer *l, struct layer_bits *b, uint64_t cluster,
+            const struct sdb_run *run, int *err)
+{
+  const uint64_t sector = cluster << l->cluster_shift;
+  const uint64_t n = min_u64 (run->nclusters << l->cluster_shift,
+                              l->layer.info.nsectors - sector);
+
+  switch (run->kind) {
+  case SDB_ZERO:
+    return layer_bits_set_zero (b, sector, n, err);
+  case SDB_DATA:
+    return layer_bits_set_data (b, sector, n, err);
+  default:
+    break;
+  }
+  if (presence_any (b->present, sector, n) &&
+      layer_bits_set_absent (b, sector, n, err) == -1)
     return -1;
-  return 0;
+  return run->kind == SDB_MIXED ? apply_mixed (l, b, cluster, run, err) : 0;
 }
 
 int
 sqlite_map_apply (struct sqlite_layer *l, uint64_t cluster,
                   const struct sdb_run *run, int *err)
 {
-  const uint64_t sector = cluster << l->cluster_shift;
-  const uint64_t n = min_u64 (run->nclusters << l->cluster_shift,
-                              l->layer.info.nsectors - sector);
-  int r;
+  int r = 0;
 
-  switch (run->kind) {
-  case SDB_ABSENT:
-    r = layer_bits_set_absent (&l->placed, sector, n, err);
-    break;
-  case SDB_ZERO:
-    r = layer_bits_set_zero (&l->placed, sector, n, err);
-    break;
-  case SDB_DATA:
-    r = layer_bits_set_data (&l->placed, sector, n, err);
-    break;
-  default:
-    r = apply_mixed (l, cluster, run, err);
-    break;
-  }
+  if (apply_bits (l, &l->placed, cluster, run, err) == -1 ||
+      apply_bits (l, &l->logical, cluster, run, err) == -1)
+    return -1;
   for (uint64_t i = 0; r == 0 && i < run->nclusters; i++) {
     const uint64_t place = run->place == 0 ? 0 : run->place + i;
 
