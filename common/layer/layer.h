@@ -104,7 +104,7 @@ struct layer_ops {
   int (*flush) (struct layer *l, int *err);
 
   /* The state of SECTOR, and in *END the first sector after it, at most
-   * LIMIT, from which on the state may differ.  Never blocks.
+   * LIMIT, from which on the state may differ.  Does no I/O.
    */
   enum layer_state (*state) (struct layer *l, uint64_t sector, uint64_t limit,
                              uint64_t *end);

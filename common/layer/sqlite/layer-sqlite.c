@@ -201,10 +201,54 @@ set_geometry (struct sqlite_layer *l, const struct layer_sqlite_identity *id)
   l->npages = DIV_ROUND_UP (l->nclusters, PAGE_CLUSTERS);
 }
 
+/* Rows while they are read.  Clusters of one kind are often many runs,
+ * as their places are not adjacent; their bits are set together.
+ */
+struct loading {
+  struct sqlite_layer *l;
+  uint64_t cluster;    /* the first whose bits are still to be set */
+  struct sdb_run bits; /* nclusters 0: none */
+};
+
+static int
+load_bits (struct loading *g, int *err)
+{
+  const uint64_t n = g->bits.nclusters;
+
+  g->bits.nclusters = 0;
+  if (n == 0 || g->bits.kind == SDB_ABSENT)
+    return 0;
+  g->bits.nclusters = n;
+  if (sqlite_map_apply_bits (g->l, g->cluster, &g->bits, err) == -1)
+    return -1;
+  g->bits.nclusters = 0;
+  return 0;
+}
+
+static int
+load_run (struct loading *g, uint64_t cluster, const struct sdb_run *run,
+          int *err)
+{
+  if (run->place != 0 &&
+      sqlite_map_apply_places (g->l, cluster, run, err) == -1)
+    return -1;
+  if (g->bits.nclusters > 0 && run->kind == g->bits.kind &&
+      run->kind != SDB_MIXED && cluster == g->cluster + g->bits.nclusters) {
+    g->bits.nclusters += run->nclusters;
+    return 0;
+  }
+  if (load_bits (g, err) == -1)
+    return -1;
+  g->cluster = cluster;
+  g->bits = *run;
+  return 0;
+}
+
 static int
 load_page (void *opaque, uint64_t page, const uint8_t *runs, size_t n)
 {
-  struct sqlite_layer *l = opaque;
+  struct loading *g = opaque;
+  struct sqlite_layer *l = g->l;
   const uint8_t *p = runs, *end = runs + n;
   uint64_t cluster, limit;
   enum sdb_status status = SDB_BAD_RANGE;
@@ -222,8 +266,7 @@ load_page (void *opaque, uint64_t page, const uint8_t *runs, size_t n)
       status = SDB_BAD_RANGE;
     if (status != SDB_OK)
       goto bad;
-    if (run.kind != SDB_ABSENT &&
-        sqlite_map_apply (l, cluster, &run, &err) == -1) {
+    if (load_run (g, cluster, &run, &err) == -1) {
       log_error ("%s: out of memory", l->name);
       return -1;
     }
@@ -237,6 +280,21 @@ bad:
   log_error ("%s: map page %" PRIu64 ": the file %s", l->name, page,
              sdb_status_string (status));
   return -1;
+}
+
+static int
+load_pages (struct sqlite_layer *l)
+{
+  struct loading g = { .l = l };
+  int err;
+
+  if (sqlite_db_each_page (l->db, load_page, &g) == -1)
+    return -1;
+  if (load_bits (&g, &err) == -1) {
+    log_error ("%s: out of memory", l->name);
+    return -1;
+  }
+  return 0;
 }
 
 /* [CLUSTER, CLUSTER+N) are at PLACE and the places after it. */
@@ -322,8 +380,7 @@ load (struct sqlite_layer *l)
 {
   struct sqlite_db_log log;
 
-  if (sqlite_db_get_log (l->db, &log) == -1 ||
-      sqlite_db_each_page (l->db, load_page, l) == -1 ||
+  if (sqlite_db_get_log (l->db, &log) == -1 || load_pages (l) == -1 ||
       (log.exists &&
        (claim_log (l, &log) == -1 || sqlite_replay (l, &log) == -1)) ||
       claim_places (l) == -1)
@@ -378,7 +435,15 @@ static enum layer_state
 sqlite_state (struct layer *base, uint64_t sector, uint64_t limit,
               uint64_t *end)
 {
-  return layer_bits_state (&to_sqlite (base)->logical, sector, limit, end);
+  struct sqlite_layer *l = to_sqlite (base);
+  const uint64_t clean = sqlite_find_blocks (l, sector, limit);
+
+  if (clean > sector)
+    return layer_bits_state (&l->placed, sector, clean, end);
+  limit = min_u64 (ROUND_DOWN (sector, l->cluster_sectors) + l->cluster_sectors,
+                   limit);
+  RDLOCK_SCOPE (&shard_of (l, sector >> l->cluster_shift)->lock);
+  return sqlite_state_locked (l, sector, limit, end);
 }
 
 static const struct layer_ops sqlite_ops = {
@@ -451,7 +516,7 @@ count_sectors (struct sqlite_layer *l, struct layer_sqlite_report *r)
   uint64_t end;
 
   for (uint64_t s = 0; s < limit; s = end) {
-    switch (layer_bits_state (&l->logical, s, limit, &end)) {
+    switch (sqlite_state (&l->layer, s, limit, &end)) {
     case LAYER_DATA:
       r->data_sectors += end - s;
       break;
@@ -483,9 +548,9 @@ layer_sqlite_inspect (struct layer *base, struct layer_sqlite_report *r,
   r->used_clusters = presence_count (l->space.used, 0, l->space.end) -
                      (l->log.exists ? l->log.length / SDB_CLUSTER : 0);
   r->log_batches = l->log.exists ? l->log.done_sequence + 1 - log.sequence : 0;
-  r->memory = layer_bits_memory (&l->logical) + layer_bits_memory (&l->placed) +
-              presence_memory (l->space.used) +
-              atomic_load (&l->nblocks) * BLOCK;
+  r->memory =
+    layer_bits_memory (&l->placed) + presence_memory (l->with_blocks) +
+    presence_memory (l->space.used) + atomic_load (&l->nblocks) * BLOCK;
   for (uint64_t i = 0; i < l->npages; i++) {
     if (atomic_load (&l->page[i]) != NULL)
       r->memory += sizeof (struct map_page);

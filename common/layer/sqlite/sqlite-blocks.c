@@ -94,9 +94,12 @@ new_block (struct sqlite_layer *l, struct cluster *c, unsigned i, int *err)
     *err = ENOMEM;
     return -1;
   }
+  if (sqlite_map_set_blocks (l, c->number, true, err) == -1) {
+    arena_put (&l->arena, data);
+    return -1;
+  }
   c->blocks->data[i] = data;
   atomic_fetch_add (&l->nblocks, 1);
-  sqlite_map_set_blocks (l, c->number, true);
   return 0;
 }
 
@@ -180,6 +183,7 @@ sqlite_block_free (struct sqlite_layer *l, struct cluster *c, unsigned i)
 {
   struct blocks *b = c->blocks;
   const uint16_t bit = (uint16_t) (1u << i);
+  int err;
 
   if (b->unlogged & bit)
     atomic_fetch_sub (&l->nunlogged, 1);
@@ -196,7 +200,8 @@ sqlite_block_free (struct sqlite_layer *l, struct cluster *c, unsigned i)
   }
   free (b);
   c->blocks = NULL;
-  sqlite_map_set_blocks (l, c->number, false);
+  /* A bit that was set alone is cleared without memory. */
+  sqlite_map_set_blocks (l, c->number, false, &err);
 }
 
 void

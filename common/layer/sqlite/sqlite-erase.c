@@ -55,7 +55,6 @@ erase_in_cluster (struct sqlite_layer *l, uint64_t cluster, uint64_t sector,
    */
   if (c == NULL ||
       erase_bits (&l->placed, sector, end - sector, absent, err) == -1 ||
-      erase_bits (&l->logical, sector, end - sector, absent, err) == -1 ||
       sqlite_map_changed (l, cluster, err) == -1)
     return -1;
   sqlite_blocks_erase (l, c, sector - base, end - base);
@@ -134,8 +133,7 @@ erase_bulk_locked (struct sqlite_layer *l, uint64_t first, uint64_t end,
     return -1;
   }
   if (sqlite_log_add_bulk (l, first, end - first, absent, err) == -1 ||
-      erase_bits (&l->placed, sector, n, absent, err) == -1 ||
-      erase_bits (&l->logical, sector, n, absent, err) == -1)
+      erase_bits (&l->placed, sector, n, absent, err) == -1)
     return -1;
   for (unsigned i = 0; i < NSHARDS; i++)
     drop_clusters (l, &l->shard[i], first, end);

@@ -7,13 +7,12 @@
  * in the file, and it may have blocks of 4 KiB in memory that are newer
  * than the place.
  *
- *   logical   what the layer's sectors are, to everybody outside
- *   placed    what of that is true of the places alone; this is what the
- *             index and the map records of the log say
+ *   placed    the state of each sector as far as places go; this is what
+ *             the index and the map records of the log say
  *   blocks    of sectors that a block has, it has the content; what
  *             `placed' says of them is older
  *
- * so: logical = blocks over placed.
+ * What the layer is to everybody outside is blocks over placed.
  *
  * A small write goes into blocks, and a flush copies blocks that changed
  * into the log, in one sequential write.  A large write goes straight to
@@ -28,7 +27,10 @@
  * 2. Of two clusters, no two have the same place.  A place that was
  *    given up is not used again until a checkpoint that began later has
  *    ended: until then the log could bring it back.
- * 3. A cluster's entry has ENTRY_BLOCKS exactly while it has blocks.
+ * 3. A cluster's entry has ENTRY_BLOCKS, and the cluster is in
+ *    `with_blocks', exactly while it has blocks.  Whoever looks at
+ *    with_blocks first and at placed then, and does not find the cluster
+ *    in the former, finds the truth in the latter.
  * 4. A change of a cluster's map (placed or place) makes it map-dirty
  *    until a log batch or a checkpoint has it; `unsynced' is set before
  *    that.  Not so a change by a checkpoint, which the log need not
@@ -224,7 +226,8 @@ struct sqlite_layer {
   unsigned block_sectors;   /* sectors of a block */
   uint64_t nclusters, npages;
 
-  struct layer_bits logical, placed;
+  struct layer_bits placed;
+  struct presence *with_blocks; /* clusters */
   _Atomic (struct map_page *) *page;
   struct presence *index_dirty; /* pages whose row is old */
 
@@ -295,8 +298,28 @@ extern int sqlite_map_ensure (struct sqlite_layer *l, uint64_t cluster,
  */
 extern void sqlite_map_set_place (struct sqlite_layer *l, uint64_t cluster,
                                   uint64_t place);
-extern void sqlite_map_set_blocks (struct sqlite_layer *l, uint64_t cluster,
-                                   bool has);
+extern int sqlite_map_set_blocks (struct sqlite_layer *l, uint64_t cluster,
+                                  bool has, int *err);
+
+/* The state of SECTOR and the end of its run, as layer_ops.state; of a
+ * range within one cluster, with the shard's lock.
+ */
+extern enum layer_state sqlite_state_locked (struct sqlite_layer *l,
+                                             uint64_t sector, uint64_t limit,
+                                             uint64_t *end);
+
+/* The first sector of [SECTOR, LIMIT) whose cluster has blocks, or
+ * LIMIT.
+ */
+static inline uint64_t
+sqlite_find_blocks (struct sqlite_layer *l, uint64_t sector, uint64_t limit)
+{
+  const uint64_t first = sector >> l->cluster_shift;
+  const uint64_t end = ((limit - 1) >> l->cluster_shift) + 1;
+  const uint64_t c = presence_find (l->with_blocks, first, end, true);
+
+  return c == first ? sector : min_u64 (c << l->cluster_shift, limit);
+}
 
 /* The cluster's struct, or NULL; with the shard's lock.  get makes it,
  * or fails with *err = ENOMEM; drop frees one with nothing in it.
@@ -327,11 +350,17 @@ extern void sqlite_unlock_shards (struct sqlite_layer *l, uint64_t first,
 extern void sqlite_map_describe (struct sqlite_layer *l, uint64_t cluster,
                                  struct sdb_run *run);
 
-/* Set what a run that was read says, in `placed' and `logical'; the
- * clusters have no blocks, and nobody else is there yet.
+/* Set what a run that was read says; the clusters have no blocks, and
+ * nobody else is there yet.
  */
 extern int sqlite_map_apply (struct sqlite_layer *l, uint64_t cluster,
                              const struct sdb_run *run, int *err);
+
+/* The two halves of it. */
+extern int sqlite_map_apply_bits (struct sqlite_layer *l, uint64_t cluster,
+                                  const struct sdb_run *run, int *err);
+extern int sqlite_map_apply_places (struct sqlite_layer *l, uint64_t cluster,
+                                    const struct sdb_run *run, int *err);
 
 /* sqlite-blocks.c: blocks in memory.  All with the shard's lock. */
 

@@ -16,6 +16,7 @@ sqlite_map_init (struct sqlite_layer *l)
   l->page = calloc (l->npages, sizeof *l->page);
   l->shard = aligned_alloc (64, NSHARDS * sizeof *l->shard);
   l->index_dirty = presence_create (l->npages);
+  l->with_blocks = presence_create (l->nclusters);
   if (l->shard != NULL) {
     for (unsigned i = 0; i < NSHARDS; i++) {
       l->shard[i] = (struct shard){ .dirty = NULL };
@@ -23,7 +24,7 @@ sqlite_map_init (struct sqlite_layer *l)
     }
   }
   if (l->page == NULL || l->shard == NULL || l->index_dirty == NULL ||
-      layer_bits_init (&l->logical, l->layer.info.nsectors) == -1 ||
+      l->with_blocks == NULL ||
       layer_bits_init (&l->placed, l->layer.info.nsectors) == -1) {
     errno = ENOMEM;
     return -1;
@@ -56,7 +57,7 @@ sqlite_map_fini (struct sqlite_layer *l)
     free (atomic_load (&l->page[i]));
   free (l->page);
   presence_free (l->index_dirty);
-  layer_bits_fini (&l->logical);
+  presence_free (l->with_blocks);
   layer_bits_fini (&l->placed);
 }
 
@@ -94,13 +95,37 @@ sqlite_map_set_place (struct sqlite_layer *l, uint64_t cluster, uint64_t place)
   atomic_store (e, ((old & ~ENTRY_PLACE) | place) + ENTRY_GENERATION);
 }
 
-void
-sqlite_map_set_blocks (struct sqlite_layer *l, uint64_t cluster, bool has)
+int
+sqlite_map_set_blocks (struct sqlite_layer *l, uint64_t cluster, bool has,
+                       int *err)
 {
   _Atomic uint64_t *e = entry_of (l, cluster);
   const uint64_t old = atomic_load (e);
 
+  if ((has ? presence_set : presence_clear) (l->with_blocks, cluster, 1) ==
+      -1) {
+    *err = ENOMEM;
+    return -1;
+  }
   atomic_store (e, has ? old | ENTRY_BLOCKS : old & ~ENTRY_BLOCKS);
+  return 0;
+}
+
+enum layer_state
+sqlite_state_locked (struct sqlite_layer *l, uint64_t sector, uint64_t limit,
+                     uint64_t *end)
+{
+  const uint64_t cluster = sector >> l->cluster_shift;
+  const uint64_t base = cluster << l->cluster_shift;
+  const struct cluster *c = sqlite_cluster_find (l, cluster);
+  bool in;
+
+  limit =
+    base + sqlite_blocks_run (l, c, sector - base, limit - base, true, &in);
+  if (!in)
+    return layer_bits_state (&l->placed, sector, limit, end);
+  *end = limit;
+  return LAYER_DATA;
 }
 
 static struct cluster **
@@ -275,7 +300,7 @@ sqlite_map_describe (struct sqlite_layer *l, uint64_t cluster,
 }
 
 static int
-apply_mixed (struct sqlite_layer *l, struct layer_bits *b, uint64_t cluster,
+apply_mixed (struct sqlite_layer *l, uint64_t cluster,
              const struct sdb_run *run, int *err)
 {
   const uint64_t sector = cluster << l->cluster_shift;
@@ -287,13 +312,13 @@ apply_mixed (struct sqlite_layer *l, struct layer_bits *b, uint64_t cluster,
     present[i] = run->present[i] << shift;
     zero[i] = run->zero[i] << shift;
   }
-  return layer_bits_set_words (b, sector - shift, present, zero,
+  return layer_bits_set_words (&l->placed, sector - shift, present, zero,
                                DIV_ROUND_UP (l->cluster_sectors, 64), err);
 }
 
-static int
-apply_bits (struct sqlite_layer *l, struct layer_bits *b, uint64_t cluster,
-            const struct sdb_run *run, int *err)
+int
+sqlite_map_apply_bits (struct sqlite_layer *l, uint64_t cluster,
+                       const struct sdb_run *run, int *err)
 {
   const uint64_t sector = cluster << l->cluster_shift;
   const uint64_t n = min_u64 (run->nclusters << l->cluster_shift,
@@ -301,39 +326,49 @@ apply_bits (struct sqlite_layer *l, struct layer_bits *b, uint64_t cluster,
 
   switch (run->kind) {
   case SDB_ZERO:
-    return layer_bits_set_zero (b, sector, n, err);
+    return layer_bits_set_zero (&l->placed, sector, n, err);
   case SDB_DATA:
-    return layer_bits_set_data (b, sector, n, err);
+    return layer_bits_set_data (&l->placed, sector, n, err);
   default:
     break;
   }
-  if (presence_any (b->present, sector, n) &&
-      layer_bits_set_absent (b, sector, n, err) == -1)
+  if (presence_any (l->placed.present, sector, n) &&
+      layer_bits_set_absent (&l->placed, sector, n, err) == -1)
     return -1;
-  return run->kind == SDB_MIXED ? apply_mixed (l, b, cluster, run, err) : 0;
+  return run->kind == SDB_MIXED ? apply_mixed (l, cluster, run, err) : 0;
+}
+
+int
+sqlite_map_apply_places (struct sqlite_layer *l, uint64_t cluster,
+                         const struct sdb_run *run, int *err)
+{
+  for (uint64_t i = 0; i < run->nclusters; i++) {
+    const uint64_t c = cluster + i;
+    _Atomic uint64_t *e;
+
+    /* Skip whole pages that have nothing to forget. */
+    if (run->place == 0 && atomic_load (&l->page[c / PAGE_CLUSTERS]) == NULL) {
+      i += PAGE_CLUSTERS - 1 - c % PAGE_CLUSTERS;
+      continue;
+    }
+    if (sqlite_map_ensure (l, c, err) == -1)
+      return -1;
+    e = entry_of (l, c);
+    atomic_store_explicit (
+      e,
+      (atomic_load_explicit (e, memory_order_relaxed) & ~ENTRY_PLACE) |
+        (run->place == 0 ? 0 : run->place + i),
+      memory_order_relaxed);
+  }
+  return 0;
 }
 
 int
 sqlite_map_apply (struct sqlite_layer *l, uint64_t cluster,
                   const struct sdb_run *run, int *err)
 {
-  int r = 0;
-
-  if (apply_bits (l, &l->placed, cluster, run, err) == -1 ||
-      apply_bits (l, &l->logical, cluster, run, err) == -1)
-    return -1;
-  for (uint64_t i = 0; r == 0 && i < run->nclusters; i++) {
-    const uint64_t place = run->place == 0 ? 0 : run->place + i;
-
-    /* Skip whole pages that have nothing to forget. */
-    if (place == 0 &&
-        atomic_load (&l->page[(cluster + i) / PAGE_CLUSTERS]) == NULL) {
-      i += PAGE_CLUSTERS - 1 - (cluster + i) % PAGE_CLUSTERS;
-      continue;
-    }
-    r = sqlite_map_ensure (l, cluster + i, err);
-    if (r == 0)
-      sqlite_map_set_place (l, cluster + i, place);
-  }
-  return r;
+  return sqlite_map_apply_bits (l, cluster, run, err) == -1 ||
+             sqlite_map_apply_places (l, cluster, run, err) == -1 ?
+           -1 :
+           0;
 }

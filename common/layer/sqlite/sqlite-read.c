@@ -52,53 +52,48 @@ read_place (const struct reading *r, uint64_t place, uint64_t sector,
   return -1;
 }
 
-/* Read the data sectors [SECTOR, END) of one cluster; with its lock. */
+/* Read [SECTOR, LIMIT), within one cluster, whatever is there; with its
+ * lock.
+ */
 static int
-read_data_locked (const struct reading *r, uint64_t sector, uint64_t end,
-                  int *err)
+read_locked (const struct reading *r, uint64_t sector, uint64_t limit, int *err)
 {
   struct sqlite_layer *l = r->l;
   const uint64_t cluster = sector >> l->cluster_shift;
   const uint64_t base = cluster << l->cluster_shift;
   const struct cluster *c = sqlite_cluster_find (l, cluster);
   const uint64_t place = entry_place (entry_load (l, cluster));
+  uint64_t end;
 
-  while (sector < end) {
+  for (; sector < limit; sector = end) {
+    enum layer_state state;
     bool in;
-    const uint64_t run =
-      base + sqlite_blocks_run (l, c, sector - base, end - base, true, &in);
 
+    end =
+      base + sqlite_blocks_run (l, c, sector - base, limit - base, true, &in);
     if (in)
-      sqlite_blocks_get (l, c, sector - base, run - base, at (r, sector));
-    else if (read_place (r, place, sector, run, err) == -1)
-      return -1;
-    sector = run;
+      sqlite_blocks_get (l, c, sector - base, end - base, at (r, sector));
+    else {
+      state = layer_bits_state (&l->placed, sector, end, &end);
+      if (state == LAYER_ABSENT)
+        continue;
+      if (state == LAYER_ZERO)
+        memset (at (r, sector), 0, (end - sector) << l->sector_shift);
+      else if (read_place (r, place, sector, end, err) == -1)
+        return -1;
+    }
+    marker_set (r->m, sector, end - sector);
   }
   return 0;
 }
 
-/* Read [SECTOR, LIMIT), within one cluster, whatever is there. */
 static int
 read_cluster (const struct reading *r, uint64_t sector, uint64_t limit,
               int *err)
 {
-  struct sqlite_layer *l = r->l;
-  uint64_t end;
-  RDLOCK_SCOPE (&shard_of (l, sector >> l->cluster_shift)->lock);
+  RDLOCK_SCOPE (&shard_of (r->l, sector >> r->l->cluster_shift)->lock);
 
-  for (; sector < limit; sector = end) {
-    const enum layer_state state =
-      layer_bits_state (&l->logical, sector, limit, &end);
-
-    if (state == LAYER_ABSENT)
-      continue;
-    if (state == LAYER_ZERO)
-      memset (at (r, sector), 0, (end - sector) << l->sector_shift);
-    else if (read_data_locked (r, sector, end, err) == -1)
-      return -1;
-    marker_set (r->m, sector, end - sector);
-  }
-  return 0;
+  return read_locked (r, sector, limit, err);
 }
 
 /* How far the data sectors [SECTOR, LIMIT) lie adjacent in the file and
@@ -138,6 +133,14 @@ unchanged (struct sqlite_layer *l, uint64_t sector, uint64_t end,
   return true;
 }
 
+/* The end of the cluster of SECTOR, at most LIMIT. */
+static uint64_t
+cluster_end (const struct sqlite_layer *l, uint64_t sector, uint64_t limit)
+{
+  return min_u64 (((sector >> l->cluster_shift) + 1) << l->cluster_shift,
+                  limit);
+}
+
 /* Read the start of [SECTOR, LIMIT), data when we looked; *END is how
  * far we got.
  */
@@ -157,8 +160,7 @@ read_data (const struct reading *r, uint64_t sector, uint64_t limit,
       return 0;
     }
   }
-  *end =
-    min_u64 (((sector >> l->cluster_shift) + 1) << l->cluster_shift, limit);
+  *end = cluster_end (l, sector, limit);
   return read_cluster (r, sector, *end, err);
 }
 
@@ -172,7 +174,15 @@ sqlite_read (struct layer *base, void *buf, uint64_t sector, uint32_t nsectors,
   uint64_t end;
 
   for (; sector < limit; sector = end) {
-    switch (layer_bits_state (&l->logical, sector, limit, &end)) {
+    const uint64_t clean = sqlite_find_blocks (l, sector, limit);
+
+    if (clean == sector) {
+      end = cluster_end (l, sector, limit);
+      if (read_cluster (&r, sector, end, err) == -1)
+        return -1;
+      continue;
+    }
+    switch (layer_bits_state (&l->placed, sector, clean, &end)) {
     case LAYER_ABSENT:
       break;
     case LAYER_ZERO:

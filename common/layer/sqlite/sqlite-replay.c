@@ -135,8 +135,6 @@ replay_data (struct sqlite_layer *l, const struct sdb_record *r,
   if (c == NULL || sqlite_blocks_put (l, c, lo, lo + r->nsectors,
                                       (const char *) data, err) == -1)
     return SDB_OK;
-  if (layer_bits_set_data (&l->logical, r->sector, r->nsectors, err) == -1)
-    return SDB_OK;
   for (unsigned i = lo / l->block_sectors;
        i <= (lo + r->nsectors - 1) / l->block_sectors; i++) {
     c->blocks->logged[i] = sequence;

@@ -73,17 +73,15 @@ int
 sqlite_space_use (struct sqlite_layer *l, uint64_t place, uint64_t n, int *err)
 {
   struct space *s = &l->space;
+  int64_t fresh;
 
   if (place + n > s->limit) {
     *err = EFBIG;
     return -1;
   }
-  if (presence_any (s->used, place, n)) {
-    *err = EEXIST;
-    return -1;
-  }
-  if (presence_set (s->used, place, n) == -1) {
-    *err = ENOMEM;
+  fresh = presence_test_and_set (s->used, place, n);
+  if (fresh != (int64_t) n) {
+    *err = fresh == -1 ? ENOMEM : EEXIST;
     return -1;
   }
   move_end (s, place + n);

@@ -150,8 +150,6 @@ write_blocks (const struct piece *p, int *err)
     sqlite_cluster_drop_if_idle (l, c);
     if (r == -1)
       return 0;
-    if (layer_bits_set_data (&l->logical, base + lo, hi - lo, err) == -1)
-      return -1;
   }
   return 1;
 }
@@ -241,8 +239,6 @@ publish (const struct piece *p, uint64_t n, uint64_t place, int *err)
       if (layer_bits_set_data (&l->placed, base + lo, end - lo, err) == -1)
         return -1;
     }
-    if (layer_bits_set_data (&l->logical, base + lo, end - lo, err) == -1)
-      return -1;
   }
   return changed ? sqlite_map_changed (l, n, err) : 0;
 }
@@ -318,11 +314,24 @@ write_absent_locked (const struct piece *p, bool small, int *err)
   uint64_t sector = p->sector, end;
 
   for (; sector < p->end; sector = end) {
+    const uint64_t cluster_end = ((sector >> l->cluster_shift) + 1)
+                                 << l->cluster_shift;
     struct piece run = *p;
     int r = 0;
 
-    if (presence_run (l->logical.present, sector, p->end, &end))
+    if (sqlite_state_locked (l, sector, min_u64 (p->end, cluster_end), &end) !=
+        LAYER_ABSENT)
       continue;
+    /* What is absent in whole clusters goes in one piece. */
+    while (end < p->end && IS_ALIGNED (end, l->cluster_sectors)) {
+      uint64_t next;
+
+      if (sqlite_state_locked (l, end,
+                               min_u64 (p->end, end + l->cluster_sectors),
+                               &next) != LAYER_ABSENT)
+        break;
+      end = next;
+    }
     run.src = at (p, sector);
     run.sector = sector;
     run.end = end;
