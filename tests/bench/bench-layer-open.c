@@ -2,7 +2,7 @@
  *
  * How long does it take to open a layer with 1 TiB in it?  The map is
  * made up: in order (a run for each row), or scattered (a run for each
- * cluster, one in eight of which has every other sector); the file is
+ * cluster, one in 64 of which has every other sector); the file is
  * sparse.  Prints milliseconds and mebibytes; with a number as argument,
  * fails if an open takes longer than that many milliseconds.
  */
@@ -97,7 +97,7 @@ row_scattered (uint8_t *out, uint64_t *place)
                            .place = first + (i * 2) % PAGE_CLUSTERS +
                                     i / (PAGE_CLUSTERS / 2) };
 
-    run.kind = i % 8 ? SDB_DATA : SDB_MIXED;
+    run.kind = i % 64 ? SDB_DATA : SDB_MIXED;
     run.present[0] = run.present[1] = UINT64_C (0x5555555555555555);
     n += sdb_run_put (out + n, &run, 128);
   }
