@@ -73,7 +73,8 @@ say 'A VHD as Azure and Hyper-V take it, and the file system in it.'
 run nbdkit -U - vhd1 demo.vhd create=64M --run 'nbdcopy fs.img "$uri"'
 run diskstack info demo.vhd
 run qemu-img info -f vpc demo.vhd
-run sha256sum demo.vhd | tee demo.vhd.sha256
+run sha256sum demo.vhd
+sha256sum demo.vhd > demo.vhd.sha256
 
 say 'Serve it with a layer over it, and change it over NBD.'
 echo 'Written through the layer.' > new.txt

@@ -60,7 +60,7 @@ done
 run () {
     (( $# )) || return 0
     $make -k --no-print-directory "$@" 2>&1 |
-        grep -v '^make.*\(\*\*\*\|not remade\)'
+        grep --line-buffered -v '^make.*\(\*\*\*\|not remade\)'
 }
 
 run "${jobs[@]}" "${lints[@]}"

@@ -50,6 +50,28 @@ parse_size (const char *s, uint64_t *r)
   return true;
 }
 
+bool
+parse_milliseconds (const char *s, uint32_t *r)
+{
+  uint64_t v = 0;
+
+  if (!isdigit ((unsigned char) *s))
+    return false;
+  for (; isdigit ((unsigned char) *s) && v <= UINT32_MAX; s++)
+    v = v * 10 + (uint64_t) (*s - '0');
+  if (*s == '.' && !isdigit ((unsigned char) *++s))
+    return false;
+  for (unsigned unit = 1000; unit > 1; unit /= 10) {
+    v *= 10;
+    if (isdigit ((unsigned char) *s))
+      v += (uint64_t) (*s++ - '0');
+  }
+  if (*s != '\0' || v > UINT32_MAX)
+    return false;
+  *r = (uint32_t) v;
+  return true;
+}
+
 void
 format_size (uint64_t bytes, char *out, size_t n)
 {

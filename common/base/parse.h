@@ -17,6 +17,12 @@
  */
 extern bool parse_size (const char *s, uint64_t *r);
 
+/* A time in seconds, as milliseconds: decimal digits, perhaps with a
+ * point and up to three more digits.  False if S is anything else, or
+ * more than UINT32_MAX milliseconds.
+ */
+extern bool parse_milliseconds (const char *s, uint32_t *r);
+
 /* "1.5 GiB", "512 bytes", "1000 KiB": for people, rounded to three
  * digits or to the unit.
  */

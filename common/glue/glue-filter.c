@@ -12,46 +12,25 @@
 
 #include <config.h>
 
-#include <errno.h>
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/align.h"
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "glue/glue-disk.h"
 #include "glue/glue-filter.h"
 #include "glue/glue-store.h"
 #include "glue/store-next.h"
 #include "layered/store-layered.h"
-#include "store/store-align.h"
-
-/* One stack, of one disk below. */
-struct disk {
-  struct disk *next;
-  char *export_name;
-  bool has_id;
-  struct uuid id;
-  bool read_only;
-  unsigned connections;
-  struct layered *stack;
-};
-
-struct glue_filter_instance {
-  struct glue_filter_instance *next;
-  struct glue_filter *filter;
-  nbdkit_backend *backend;
-  void *config;
-  bool ready;
-  pthread_mutex_t lock; /* for disks */
-  struct disk *disks;
-};
 
 struct handle {
   struct glue_filter_instance *instance;
   char *export_name;
-  struct disk *disk;
-  struct store *store;
+  struct glue_disk *disk;
+  bool is_user; /* has not left the disk */
+  struct store *bottom;
+  struct store *store; /* owns bottom */
 };
 
 /* Configuration. */
@@ -112,7 +91,8 @@ glue_filter_config_complete (struct glue_filter *f,
 {
   struct glue_filter_instance *i = get_instance (f, nxdata);
 
-  if (i == NULL || f->config_complete (i->config) == -1)
+  if (i == NULL ||
+      (f->config_complete != NULL && f->config_complete (i->config) == -1))
     return -1;
   return next (nxdata);
 }
@@ -121,10 +101,11 @@ glue_filter_config_complete (struct glue_filter *f,
  * call does them all.
  */
 int
-glue_filter_get_ready (struct glue_filter *f)
+glue_filter_get_ready (struct glue_filter *f, int thread_model)
 {
   LOCK_SCOPE (&f->lock);
   for (struct glue_filter_instance *i = f->instances; i != NULL; i = i->next) {
+    i->parallel = thread_model == NBDKIT_THREAD_MODEL_PARALLEL;
     if (!i->ready && f->get_ready != NULL && f->get_ready (i->config) == -1)
       return -1;
     i->ready = true;
@@ -132,18 +113,14 @@ glue_filter_get_ready (struct glue_filter *f)
   return 0;
 }
 
-static void
-close_disks (struct glue_filter_instance *i)
+int
+glue_filter_after_fork (struct glue_filter *f, nbdkit_backend *backend)
 {
-  LOCK_SCOPE (&i->lock);
-  while (i->disks != NULL) {
-    struct disk *d = i->disks;
+  struct glue_filter_instance *i = get_instance (f, backend);
 
-    i->disks = d->next;
-    layered_close (d->stack);
-    free (d->export_name);
-    free (d);
-  }
+  if (i == NULL)
+    return -1;
+  return f->after_fork != NULL ? f->after_fork (i->config) : 0;
 }
 
 void
@@ -151,8 +128,11 @@ glue_filter_cleanup (struct glue_filter *f, nbdkit_backend *backend)
 {
   struct glue_filter_instance *i = get_instance (f, backend);
 
-  if (i != NULL)
-    close_disks (i);
+  if (i == NULL)
+    return;
+  glue_disks_close (i);
+  if (f->cleanup != NULL)
+    f->cleanup (i->config);
 }
 
 void
@@ -163,7 +143,7 @@ glue_filter_unload (struct glue_filter *f)
     struct glue_filter_instance *i = f->instances;
 
     f->instances = i->next;
-    close_disks (i);
+    glue_disks_close (i);
     if (f->free_config != NULL)
       f->free_config (i->config);
     pthread_mutex_destroy (&i->lock);
@@ -180,8 +160,10 @@ glue_filter_bool (const char *key, const char *value, bool *seen, bool *r)
   if (*seen)
     return 0;
   v = nbdkit_parse_bool (value);
-  if (v == -1)
+  if (v == -1) {
+    log_error ("%s=%s: must be true or false", key, value);
     return -1;
+  }
   *seen = true;
   *r = v;
   return 1;
@@ -195,15 +177,27 @@ glue_filter_size (const char *key, const char *value, bool *seen, uint64_t *r)
   if (*seen)
     return 0;
   v = nbdkit_parse_size (value);
-  if (v == -1)
-    return -1;
-  if (v == 0) {
-    log_error ("%s: must not be 0", key);
+  if (v <= 0) {
+    log_error ("%s=%s: must be a size%s", key, value,
+               v == 0 ? " larger than 0" : "");
     return -1;
   }
   *seen = true;
   *r = (uint64_t) v;
   return 1;
+}
+
+int
+glue_filter_sector_size (const char *key, const char *value, uint32_t max,
+                         bool *seen, uint64_t *r)
+{
+  const int taken = glue_filter_size (key, value, seen, r);
+
+  if (taken == 1 && (*r < 512 || *r > max || !is_power_of_2 (*r))) {
+    log_error ("%s=%s: must be a power of two from 512 to %u", key, value, max);
+    return -1;
+  }
+  return taken;
 }
 
 int
@@ -278,111 +272,6 @@ glue_filter_open (struct glue_filter *f, nbdkit_next_open *next,
   return h;
 }
 
-static bool
-same_disk (const struct disk *d, const struct store *bottom,
-           const char *export_name)
-{
-  if (bottom->info.has_id != d->has_id)
-    return false;
-  if (d->has_id)
-    return uuid_equal (&bottom->info.id, &d->id);
-  return strcmp (export_name, d->export_name) == 0;
-}
-
-static struct disk *
-build_disk (struct glue_filter_instance *i, const struct store *bottom,
-            const char *export_name, bool read_only)
-{
-  const struct layer_below below = {
-    .exists = store_size (bottom) > 0,
-    .size = store_size (bottom),
-    .sector_size = bottom->info.sector_size,
-    .has_id = bottom->info.has_id,
-    .id = bottom->info.id,
-    .export_name = export_name,
-  };
-  const struct layered_bottom lb = { .exists = below.exists,
-                                     .size = below.size,
-                                     .info = bottom->info };
-  struct disk *d = calloc (1, sizeof *d);
-
-  if (d == NULL || (d->export_name = strdup (export_name)) == NULL) {
-    free (d);
-    log_error ("out of memory");
-    return NULL;
-  }
-  d->stack = i->filter->build (i->config, &below, &lb, read_only);
-  if (d->stack == NULL) {
-    free (d->export_name);
-    free (d);
-    return NULL;
-  }
-  d->has_id = below.has_id;
-  d->id = below.id;
-  d->read_only = read_only;
-  d->next = i->disks;
-  i->disks = d;
-  return d;
-}
-
-/* Take an idle disk that is open read-only away: it is wanted writable
- * now.  With i->lock.
- */
-static int
-forget_disk (struct glue_filter_instance *i, struct disk *d)
-{
-  struct disk **p;
-
-  if (d->connections > 0) {
-    log_error ("the disk is in use read-only");
-    return -1;
-  }
-  for (p = &i->disks; *p != d; p = &(*p)->next)
-    ;
-  *p = d->next;
-  layered_close (d->stack);
-  free (d->export_name);
-  free (d);
-  return 0;
-}
-
-/* The disk that this connection wants, connected. */
-static struct disk *
-get_disk (struct glue_filter_instance *i, const struct store *bottom,
-          const char *export_name, bool read_only)
-{
-  struct disk *d;
-
-  LOCK_SCOPE (&i->lock);
-  for (d = i->disks; d != NULL; d = d->next) {
-    if (same_disk (d, bottom, export_name))
-      break;
-  }
-  if (d != NULL && store_size (bottom) != d->stack->bottom_size) {
-    log_error ("the disk below changed its size, from %" PRIu64 " to %" PRIu64
-               " bytes, under a layer",
-               d->stack->bottom_size, store_size (bottom));
-    return NULL;
-  }
-  if (d != NULL && d->read_only && !read_only) {
-    if (forget_disk (i, d) == -1)
-      return NULL;
-    d = NULL;
-  }
-  if (d == NULL)
-    d = build_disk (i, bottom, export_name, read_only);
-  if (d != NULL)
-    d->connections++;
-  return d;
-}
-
-static void
-put_disk (struct glue_filter_instance *i, struct disk *d)
-{
-  LOCK_SCOPE (&i->lock);
-  d->connections--;
-}
-
 int
 glue_filter_prepare (nbdkit_next *next, void *handle, int readonly)
 {
@@ -391,29 +280,41 @@ glue_filter_prepare (nbdkit_next *next, void *handle, int readonly)
 
   if (bottom == NULL)
     return -1;
-  h->disk = get_disk (h->instance, bottom, h->export_name, readonly);
-  if (h->disk == NULL)
-    goto failed;
-  if (bottom->info.align > UINT32_C (1) << h->disk->stack->sector_shift) {
-    struct store *aligned =
-      store_align_create (bottom, h->disk->stack->bottom_locks);
-
-    if (aligned == NULL)
-      goto no_memory;
-    bottom = aligned;
+  h->disk = glue_disk_get (h->instance, bottom, h->export_name, readonly);
+  if (h->disk == NULL) {
+    store_close (bottom);
+    return -1;
   }
-  h->store = store_layered_create (h->disk->stack, bottom);
-  if (h->store == NULL)
-    goto no_memory;
+  h->is_user = true;
+  h->bottom = glue_disk_align (h->disk, bottom);
+  if (h->bottom == NULL)
+    return -1;
+  if (glue_disk_resume (h->instance, h->disk, h->bottom) == -1) {
+    store_close (h->bottom);
+    return -1;
+  }
+  h->store = store_layered_create (h->disk->stack, h->bottom);
+  if (h->store == NULL) {
+    log_error ("out of memory");
+    store_close (h->bottom);
+    return -1;
+  }
   if (readonly)
     h->store->info.read_only = true;
   return 0;
+}
 
-no_memory:
-  log_error ("out of memory");
-failed:
-  store_close (bottom);
-  return -1;
+/* What is below can be used for the last time. */
+int
+glue_filter_finalize (nbdkit_next *next, void *handle)
+{
+  struct handle *h = handle;
+
+  if (h->is_user && h->store != NULL) {
+    h->is_user = false;
+    glue_disk_leave (h->instance, h->disk, h->bottom);
+  }
+  return 0;
 }
 
 void
@@ -422,8 +323,10 @@ glue_filter_close (void *handle)
   struct handle *h = handle;
 
   store_close (h->store);
+  if (h->is_user)
+    glue_disk_leave (h->instance, h->disk, NULL);
   if (h->disk != NULL)
-    put_disk (h->instance, h->disk);
+    glue_disk_put (h->instance, h->disk);
   free (h->export_name);
   free (h);
 }
@@ -446,14 +349,19 @@ glue_filter_export_description (nbdkit_next *next, void *handle)
   return store_of (handle)->description;
 }
 
+/* Of sectors of 512 bytes nothing is said, as that is what everybody
+ * expects, and a client that goes by bytes may do so: libnbd's refuse to
+ * send what is smaller than the minimum.
+ */
 int
 glue_filter_block_size (nbdkit_next *next, void *handle, uint32_t *minimum,
                         uint32_t *preferred, uint32_t *maximum)
 {
   const struct handle *h = handle;
+  const uint32_t sector_size = UINT32_C (1) << h->disk->stack->sector_shift;
 
-  glue_store_block_size (h->store, UINT32_C (1) << h->disk->stack->sector_shift,
-                         minimum, preferred, maximum);
+  glue_store_block_size (h->store, sector_size > 512 ? sector_size : 1, minimum,
+                         preferred, maximum);
   return 0;
 }
 

@@ -32,6 +32,9 @@
 #include "layer/layer.h"
 #include "layered/layered.h"
 
+/* What NBDKIT_REGISTER_FILTER defines, which nothing declares. */
+NBDKIT_DLL_PUBLIC extern struct nbdkit_filter *filter_init (void);
+
 struct glue_filter_instance;
 
 struct glue_filter {
@@ -44,7 +47,9 @@ struct glue_filter {
    */
   int (*config) (void *config, const char *key, const char *value);
 
-  /* All keys were seen: check them.  0 or -1 after log_error. */
+  /* All keys were seen: check them.  0 or -1 after log_error.  May be
+   * NULL.
+   */
   int (*config_complete) (void *config);
 
   /* Open and lock files.  0 or -1 after log_error.  May be NULL. */
@@ -60,6 +65,29 @@ struct glue_filter {
   struct layered *(*build) (void *config, const struct layer_below *below,
                             const struct layered_bottom *bottom,
                             bool read_only);
+
+  /* The stack may move data down by itself: it is started when it is
+   * built, with a way down of its own if the server is parallel and the
+   * export has no name, and stopped before it is closed; without such a
+   * way the last connection to close moves down what is left.
+   */
+  bool moves_down;
+
+  /* Something else of the filter's that lives as long as a stack: start
+   * it, after LD was started, and end it, before LD is stopped.  May be
+   * NULL.  start_services returns 0, or -1 after log_error: then no client
+   * gets the disk, and stop_services is not called.
+   */
+  int (*start_services) (void *config, struct layered *ld,
+                         const char *export_name);
+  void (*stop_services) (void *config, struct layered *ld);
+
+  /* The process is the one that serves: start threads that belong to the
+   * instance.  0 or -1 after log_error.  And before the end, when all
+   * stacks are closed.  May be NULL.
+   */
+  int (*after_fork) (void *config);
+  void (*cleanup) (void *config);
 
   /* Free what CONFIG points to.  May be NULL. */
   void (*free_config) (void *config);
@@ -91,6 +119,8 @@ extern int glue_filter_bool (const char *key, const char *value, bool *seen,
                              bool *r);
 extern int glue_filter_size (const char *key, const char *value, bool *seen,
                              uint64_t *r);
+extern int glue_filter_sector_size (const char *key, const char *value,
+                                    uint32_t max, bool *seen, uint64_t *r);
 extern int glue_filter_string (const char *value, const char **r);
 
 /* The callbacks; GLUE_FILTER binds them to a struct glue_filter. */
@@ -100,7 +130,9 @@ extern int glue_filter_config (struct glue_filter *f, nbdkit_next_config *next,
 extern int glue_filter_config_complete (struct glue_filter *f,
                                         nbdkit_next_config_complete *next,
                                         nbdkit_backend *nxdata);
-extern int glue_filter_get_ready (struct glue_filter *f);
+extern int glue_filter_get_ready (struct glue_filter *f, int thread_model);
+extern int glue_filter_after_fork (struct glue_filter *f,
+                                   nbdkit_backend *backend);
 extern void glue_filter_cleanup (struct glue_filter *f,
                                  nbdkit_backend *backend);
 extern void glue_filter_unload (struct glue_filter *f);
@@ -109,6 +141,7 @@ extern void *glue_filter_open (struct glue_filter *f, nbdkit_next_open *next,
                                const char *exportname);
 extern void glue_filter_close (void *handle);
 extern int glue_filter_prepare (nbdkit_next *next, void *handle, int readonly);
+extern int glue_filter_finalize (nbdkit_next *next, void *handle);
 extern int64_t glue_filter_get_size (nbdkit_next *next, void *handle);
 extern const char *glue_filter_export_description (nbdkit_next *next,
                                                    void *handle);
@@ -157,7 +190,11 @@ extern int glue_filter_cache (nbdkit_next *next, void *handle, uint32_t count,
                                                                             \
   static int                                                                \
   f##_get_ready (int thread_model)                                          \
-  { return glue_filter_get_ready (&f); }                                    \
+  { return glue_filter_get_ready (&f, thread_model); }                      \
+                                                                            \
+  static int                                                                \
+  f##_after_fork (nbdkit_backend *backend)                                  \
+  { return glue_filter_after_fork (&f, backend); }                          \
                                                                             \
   static void                                                               \
   f##_cleanup (nbdkit_backend *backend)                                     \
@@ -180,11 +217,13 @@ extern int glue_filter_cache (nbdkit_next *next, void *handle, uint32_t count,
     .config = f##_config,                                                   \
     .config_complete = f##_config_complete,                                 \
     .get_ready = f##_get_ready,                                             \
+    .after_fork = f##_after_fork,                                           \
     .cleanup = f##_cleanup,                                                 \
     .unload = f##_unload,                                                   \
     .open = f##_open,                                                       \
     .close = glue_filter_close,                                             \
     .prepare = glue_filter_prepare,                                         \
+    .finalize = glue_filter_finalize,                                       \
     .get_size = glue_filter_get_size,                                       \
     .export_description = glue_filter_export_description,                   \
     .block_size = glue_filter_block_size,                                   \

@@ -29,6 +29,9 @@
 
 #include "store/store.h"
 
+/* What NBDKIT_REGISTER_PLUGIN defines, which nothing declares. */
+NBDKIT_DLL_PUBLIC extern struct nbdkit_plugin *plugin_init (void);
+
 struct glue_export;
 
 /* The stores that a plugin has open.  One of these is the only mutable

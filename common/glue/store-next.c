@@ -31,6 +31,7 @@ struct abilities {
 struct store_next {
   struct store store;
   nbdkit_next *next;
+  bool owns_next;
   struct abilities can;
 };
 
@@ -49,6 +50,12 @@ next_of (struct store *s)
 static void
 next_close (struct store *s)
 {
+  nbdkit_next *next = next_of (s);
+
+  if (to_next (s)->owns_next) {
+    next->finalize (next);
+    nbdkit_next_context_close (next);
+  }
   free (to_next (s));
 }
 
@@ -259,4 +266,25 @@ store_next_create (nbdkit_next *next)
 no_memory:
   log_error ("out of memory");
   return NULL;
+}
+
+struct store *
+store_next_open (nbdkit_backend *backend, bool read_only)
+{
+  nbdkit_next *next = nbdkit_next_context_open (backend, read_only, "", 1);
+  struct store *s = NULL;
+
+  if (next == NULL)
+    return NULL;
+  if (next->prepare (next) == 0) {
+    s = store_next_create (next);
+    if (s == NULL)
+      next->finalize (next);
+  }
+  if (s == NULL) {
+    nbdkit_next_context_close (next);
+    return NULL;
+  }
+  to_next (s)->owns_next = true;
+  return s;
 }

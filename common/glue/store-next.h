@@ -6,6 +6,8 @@
 #ifndef DISKSTACK_STORE_NEXT_H
 #define DISKSTACK_STORE_NEXT_H
 
+#include <stdbool.h>
+
 #include <nbdkit-filter.h>
 
 #include "store/store.h"
@@ -16,5 +18,16 @@
  * ("disk-id=UUID", as our own plugins write it).  NULL after log_error.
  */
 extern struct store *store_next_create (nbdkit_next *next);
+
+/* A way down that belongs to no connection, for any thread until it is
+ * closed: the export "" of BACKEND, which is what is below a filter.
+ *
+ * Only with a server whose thread model is parallel, as nobody takes
+ * turns with the requests of clients here.  Plugins that choose a disk by
+ * the export's name, which has no meaning without a connection, cannot be
+ * opened this way, and some crash (nbdkit before 1.44).  NULL after
+ * log_error.
+ */
+extern struct store *store_next_open (nbdkit_backend *backend, bool read_only);
 
 #endif /* DISKSTACK_STORE_NEXT_H */

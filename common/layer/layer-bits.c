@@ -52,45 +52,96 @@ layer_bits_all_data (const struct layer_bits *b, uint64_t sector,
          !presence_any (b->zero, sector, nsectors);
 }
 
-static int
-no_memory (int r, int *err)
+void
+layer_bits_hold (struct layer_bits *b, struct layer_bits_hold *h)
 {
-  if (r == -1)
-    *err = ENOMEM;
-  return r;
+  presence_hold (b->present, &h->present);
+  presence_hold (b->zero, &h->zero);
 }
 
-/* Most writes are to sectors that are data already: look before
- * touching the cache lines of the sets.
+void
+layer_bits_release (struct layer_bits *b, struct layer_bits_hold *h)
+{
+  presence_release (b->zero, &h->zero);
+  presence_release (b->present, &h->present);
+}
+
+/* Is there anything to do to make the range VALUE?  Then from now on it
+ * cannot fail: 1.  0 if not, or -1.
  */
+static int
+prepare (struct presence *p, uint64_t sector, uint64_t nsectors, bool value,
+         int *err)
+{
+  if (value ? presence_all (p, sector, nsectors) :
+              !presence_any (p, sector, nsectors))
+    return 0;
+  if (presence_reserve (p, sector, nsectors) == 0)
+    return 1;
+  *err = ENOMEM;
+  return -1;
+}
+
+int
+layer_bits_reserve (struct layer_bits *b, enum layer_state to, uint64_t sector,
+                    uint64_t nsectors, int *err)
+{
+  if (prepare (b->present, sector, nsectors, to != LAYER_ABSENT, err) == -1 ||
+      prepare (b->zero, sector, nsectors, to == LAYER_ZERO, err) == -1)
+    return -1;
+  return 0;
+}
+
 int
 layer_bits_set_data (struct layer_bits *b, uint64_t sector, uint64_t nsectors,
                      int *err)
 {
-  if (presence_any (b->zero, sector, nsectors) &&
-      presence_clear (b->zero, sector, nsectors) == -1)
-    return no_memory (-1, err);
-  if (presence_all (b->present, sector, nsectors))
-    return 0;
-  return no_memory (presence_set (b->present, sector, nsectors), err);
+  struct layer_bits_hold hold;
+  int present, zero;
+
+  layer_bits_hold (b, &hold);
+  present = prepare (b->present, sector, nsectors, true, err);
+  zero = prepare (b->zero, sector, nsectors, false, err);
+  if (present != -1 && zero == 1)
+    presence_clear (b->zero, sector, nsectors);
+  if (present == 1 && zero != -1)
+    presence_set (b->present, sector, nsectors);
+  layer_bits_release (b, &hold);
+  return present == -1 || zero == -1 ? -1 : 0;
 }
 
 int
 layer_bits_set_zero (struct layer_bits *b, uint64_t sector, uint64_t nsectors,
                      int *err)
 {
-  if (presence_set (b->zero, sector, nsectors) == -1)
-    return no_memory (-1, err);
-  return no_memory (presence_set (b->present, sector, nsectors), err);
+  struct layer_bits_hold hold;
+  int r;
+
+  layer_bits_hold (b, &hold);
+  r = layer_bits_reserve (b, LAYER_ZERO, sector, nsectors, err);
+  if (r == 0) {
+    presence_set (b->zero, sector, nsectors);
+    presence_set (b->present, sector, nsectors);
+  }
+  layer_bits_release (b, &hold);
+  return r;
 }
 
 int
 layer_bits_set_absent (struct layer_bits *b, uint64_t sector, uint64_t nsectors,
                        int *err)
 {
-  if (presence_clear (b->present, sector, nsectors) == -1)
-    return no_memory (-1, err);
-  return no_memory (presence_clear (b->zero, sector, nsectors), err);
+  struct layer_bits_hold hold;
+  int r;
+
+  layer_bits_hold (b, &hold);
+  r = layer_bits_reserve (b, LAYER_ABSENT, sector, nsectors, err);
+  if (r == 0) {
+    presence_clear (b->present, sector, nsectors);
+    presence_clear (b->zero, sector, nsectors);
+  }
+  layer_bits_release (b, &hold);
+  return r;
 }
 
 int
@@ -98,10 +149,11 @@ layer_bits_set_words (struct layer_bits *b, uint64_t sector,
                       const uint64_t *present, const uint64_t *zero,
                       size_t nwords, int *err)
 {
-  if (presence_set_words (b->zero, sector, zero, nwords) == -1)
-    return no_memory (-1, err);
-  return no_memory (presence_set_words (b->present, sector, present, nwords),
-                    err);
+  if (presence_set_words (b->zero, sector, zero, nwords) == 0 &&
+      presence_set_words (b->present, sector, present, nwords) == 0)
+    return 0;
+  *err = ENOMEM;
+  return -1;
 }
 
 size_t

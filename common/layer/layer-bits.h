@@ -43,8 +43,29 @@ extern enum layer_state layer_bits_state (const struct layer_bits *b,
 extern bool layer_bits_all_data (const struct layer_bits *b, uint64_t sector,
                                  uint64_t nsectors);
 
-/* Change the state of the range.  Return 0, or -1 with *err = ENOMEM,
- * each sector then being in the old or the new state.
+/* While a thread has a hold, what it reserved stays reserved.  To be
+ * released by the thread that took it; one within another is right.  See
+ * presence_hold.
+ */
+struct layer_bits_hold {
+  struct presence_hold present;
+  struct presence_hold zero;
+};
+
+extern void layer_bits_hold (struct layer_bits *b, struct layer_bits_hold *h);
+extern void layer_bits_release (struct layer_bits *b,
+                                struct layer_bits_hold *h);
+
+/* See to it that the range, the whole of it, can be made TO without
+ * failing.  That holds until the state of one of its sectors is changed,
+ * or the hold ends that this thread must have.  Returns 0, or -1 with
+ * *err = ENOMEM.
+ */
+extern int layer_bits_reserve (struct layer_bits *b, enum layer_state to,
+                               uint64_t sector, uint64_t nsectors, int *err);
+
+/* Change the state of the range.  Return 0, or -1 with *err = ENOMEM and
+ * nothing changed; always 0 after layer_bits_reserve, in the same hold.
  */
 extern int layer_bits_set_data (struct layer_bits *b, uint64_t sector,
                                 uint64_t nsectors, int *err);
@@ -55,7 +76,8 @@ extern int layer_bits_set_absent (struct layer_bits *b, uint64_t sector,
 
 /* Make sectors data or zero, as bits of NWORDS words say, the first bit
  * being SECTOR, a multiple of 64.  Zero must be within present, and all
- * of the sectors absent before.  Returns as the others.
+ * of the sectors absent before.  Returns 0, or -1 with *err = ENOMEM:
+ * then some of them are as they should be, and others absent.
  */
 extern int layer_bits_set_words (struct layer_bits *b, uint64_t sector,
                                  const uint64_t *present, const uint64_t *zero,

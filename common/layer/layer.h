@@ -43,7 +43,14 @@ enum layer_state { LAYER_ABSENT, LAYER_DATA, LAYER_ZERO };
 enum {
   LAYER_FUA = 1,          /* write, zero: durable before it returns */
   LAYER_NO_OVERWRITE = 2, /* write: skip sectors that are present */
+  LAYER_DIRTY = 4,        /* write, zero: remember with the sectors that
+                           * what is below is older (info.keeps_dirty) */
 };
+
+/* Bytes of a cluster, the unit of dirty marks and of eviction; aligned
+ * to its own size on the disk.
+ */
+#define LAYER_CLUSTER 65536u
 
 /* NBD has no larger minimum block size. */
 #define LAYER_SECTOR_SIZE_MAX 65536u
@@ -55,6 +62,7 @@ struct layer_info {
   uint32_t physical_sector_size; /* >= sector_size */
   bool read_only;                /* nothing can be changed */
   bool no_overwrite;             /* LAYER_NO_OVERWRITE works */
+  bool keeps_dirty;              /* LAYER_DIRTY works, across crashes */
   bool has_id;
   struct uuid id; /* of the disk that the layer belongs to */
 };
@@ -62,11 +70,12 @@ struct layer_info {
 /* What a layer learns, at construction, of what will be below it. */
 struct layer_below {
   bool exists;
-  uint64_t size; /* bytes */
-  uint32_t sector_size;
+  uint64_t size;        /* bytes */
+  uint32_t sector_size; /* 0: not known, fits any */
   bool has_id;
   struct uuid id;
-  const char *export_name; /* "" unless the disk was chosen by name */
+  /* "" unless the disk was chosen by name; NULL: not known, fits any. */
+  const char *export_name;
 };
 
 struct layer_ops {
@@ -83,17 +92,19 @@ struct layer_ops {
                struct marker *m, int *err);
 
   /* Make the range data.  FLAGS: LAYER_FUA, LAYER_NO_OVERWRITE (only if
-   * info.no_overwrite).
+   * info.no_overwrite), LAYER_DIRTY (only if info.keeps_dirty).  A write
+   * or zero that fails may leave its marks.
    */
   int (*write) (struct layer *l, const void *buf, uint64_t sector,
                 uint32_t nsectors, unsigned flags, int *err);
 
-  /* Make the range zero.  FLAGS: LAYER_FUA. */
+  /* Make the range zero.  FLAGS: LAYER_FUA, LAYER_DIRTY. */
   int (*zero) (struct layer *l, uint64_t sector, uint64_t nsectors,
                unsigned flags, int *err);
 
-  /* Make the range absent.  The engine does this only where the content
-   * below is known to be zero.
+  /* Make the range absent; a cluster that is in it whole loses its mark.
+   * The engine does this only where the content below is the same, or is
+   * known to be zero.
    */
   int (*discard) (struct layer *l, uint64_t sector, uint64_t nsectors,
                   int *err);
@@ -108,6 +119,28 @@ struct layer_ops {
    */
   enum layer_state (*state) (struct layer *l, uint64_t sector, uint64_t limit,
                              uint64_t *end);
+
+  /* Bytes that the layer takes now, of memory or of its file, with all
+   * bookkeeping.  Cheap.  NULL: it cannot tell.
+   */
+  uint64_t (*used) (struct layer *l);
+
+  /* Make space of what was discarded usable again, or give it back, so
+   * that `used' falls as far as it can.  May take long.  NULL: discard
+   * did that already.
+   */
+  int (*reclaim) (struct layer *l, int *err);
+
+  /* The marks of LAYER_DIRTY, one for each cluster; all NULL unless
+   * info.keeps_dirty.  A mark is durable when the sectors that came with
+   * it are.  set_dirty marks a CLUSTER of which something is present,
+   * durable with the next flush; set_clean removes the mark, and a crash
+   * before the next flush may bring it back.  next_dirty is the first
+   * marked cluster of [CLUSTER, LIMIT), or LIMIT.
+   */
+  int (*set_dirty) (struct layer *l, uint64_t cluster, int *err);
+  int (*set_clean) (struct layer *l, uint64_t cluster, int *err);
+  uint64_t (*next_dirty) (struct layer *l, uint64_t cluster, uint64_t limit);
 };
 
 /* The head of every layer; implementations put it first in theirs. */

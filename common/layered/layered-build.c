@@ -8,7 +8,8 @@
 #include <stdlib.h>
 
 #include "base/align.h"
-#include "layered/layered.h"
+#include "layered/layered-cache-impl.h"
+#include "layered/layered-record.h"
 
 const char *
 layered_status_string (enum layered_status status)
@@ -30,6 +31,14 @@ layered_status_string (enum layered_status status)
       "below",
     [LAYERED_READ_ONLY] = "is read-only and would have to be written; make "
                           "it writable or serve the disk read-only",
+    [LAYERED_WRITE_BACK] = "cannot be write-back: a write-back layer is not "
+                           "write-through as well, all layers above it are "
+                           "one or the other, and what is below it is "
+                           "writable and not smaller",
+    [LAYERED_MAX_USELESS] =
+      "cannot be kept below max=: that is for a layer whose content is also "
+      "below it (write-back, write-through, or a read cache that is not "
+      "written), and of which nothing is beyond the end of what is below",
     [LAYERED_NO_MEMORY] = "does not fit in memory",
   };
 
@@ -54,36 +63,97 @@ check_layers (const struct layered_member *m, unsigned n, unsigned *which)
   return LAYERED_OK;
 }
 
-/* Rules about the write path, top-down; sets nwritten, writes_bottom. */
+/* Is what the layer has also below it? */
+static bool
+may_lose (const struct layered *ld, const struct layered_member *m,
+          bool written)
+{
+  if (m->layer->ops->used == NULL)
+    return false;
+  if (written && (m->write_back || m->write_through))
+    return true;
+  return (!written || ld->read_only) && m->read_cache;
+}
+
+/* One layer of the write path, if it is WRITTEN at all. */
+static enum layered_status
+check_written (const struct layered *ld, const struct layered_member *m,
+               bool written)
+{
+  if (m->write_back && (!written || m->write_through))
+    return LAYERED_WRITE_BACK;
+  if (!written && m->write_through)
+    return LAYERED_USELESS_WRITE_THROUGH;
+  if (written && m->layer->info.read_only && !ld->read_only)
+    return LAYERED_READ_ONLY;
+  if (m->max > 0 && !may_lose (ld, m, written))
+    return LAYERED_MAX_USELESS;
+  return LAYERED_OK;
+}
+
+/* Rules about the write path, top-down; sets what layered.h says of it. */
 static enum layered_status
 check_write_path (struct layered *ld, const struct layered_bottom *bottom,
                   unsigned *which)
 {
   const unsigned n = ld->nlayers;
-  bool written = true;
+  bool written = true, at_once = true;
 
   for (unsigned i = 0; i < n; i++) {
     const struct layered_member *m = &ld->member[i];
+    const enum layered_status status = check_written (ld, m, written);
 
     *which = i;
-    if (!written && m->write_through)
-      return LAYERED_USELESS_WRITE_THROUGH;
-    if (written) {
-      if (m->layer->info.read_only && !ld->read_only)
-        return LAYERED_READ_ONLY;
+    if (status != LAYERED_OK)
+      return status;
+    if (at_once)
       ld->nwritten = i + 1;
-    }
-    written = written && m->write_through;
+    at_once = at_once && m->write_through;
+    written = written && (m->write_through || m->write_back);
   }
   if (written && n > 0 && !bottom->exists) {
     *which = n - 1;
-    return LAYERED_USELESS_WRITE_THROUGH;
+    return ld->member[n - 1].write_back ? LAYERED_WRITE_BACK :
+                                          LAYERED_USELESS_WRITE_THROUGH;
   }
   *which = n;
-  ld->writes_bottom = written;
+  ld->writes_bottom = at_once;
+  ld->reaches_bottom = written;
   if (written && bottom->info.read_only && !ld->read_only)
     return LAYERED_READ_ONLY;
   return LAYERED_OK;
+}
+
+/* What may leave a layer must have a place below; once sizes are set. */
+static enum layered_status
+check_sizes (const struct layered *ld, unsigned *which)
+{
+  for (unsigned i = 0; i < ld->nlayers; i++) {
+    const struct layered_member *m = &ld->member[i];
+
+    *which = i;
+    if (ld->visible[i] == ld->visible[i + 1])
+      continue;
+    if (m->write_back)
+      return LAYERED_WRITE_BACK;
+    if (m->max > 0)
+      return LAYERED_MAX_USELESS;
+  }
+  return LAYERED_OK;
+}
+
+static int
+create_caches (struct layered *ld, unsigned *which)
+{
+  for (unsigned i = 0; i < ld->nlayers; i++) {
+    *which = i;
+    if (!ld->member[i].write_back && ld->member[i].max == 0)
+      continue;
+    ld->cache[i] = layered_cache_create (ld, i);
+    if (ld->cache[i] == NULL)
+      return -1;
+  }
+  return 0;
 }
 
 static void
@@ -111,12 +181,46 @@ set_sizes (struct layered *ld, const struct layered_bottom *bottom,
     ld->size = size;
 }
 
+static bool
+has_read_cache (const struct layered *ld)
+{
+  for (unsigned i = 0; i < ld->nlayers; i++) {
+    if (ld->member[i].read_cache)
+      return true;
+  }
+  return false;
+}
+
 static void
 free_stack (struct layered *ld)
 {
+  for (unsigned i = 0; i < ld->nlayers; i++)
+    layered_cache_free (ld->cache[i]);
+  layered_fetch_free (ld->fetch);
   range_lock_free (ld->locks);
   range_lock_free (ld->bottom_locks);
   free (ld);
+}
+
+/* What else can go wrong once there is something to free. */
+static enum layered_status
+complete_stack (struct layered *ld, const struct layered_bottom *bottom,
+                uint64_t size, unsigned *which)
+{
+  const struct layered_tuning defaults = { 0 };
+  enum layered_status status = check_write_path (ld, bottom, which);
+
+  if (status != LAYERED_OK)
+    return status;
+  set_sizes (ld, bottom, size);
+  layered_tune (ld, &defaults);
+  status = check_sizes (ld, which);
+  if (status != LAYERED_OK)
+    return status;
+  if (create_caches (ld, which) == -1 ||
+      (has_read_cache (ld) && (ld->fetch = layered_fetch_create (ld)) == NULL))
+    return LAYERED_NO_MEMORY;
+  return LAYERED_OK;
 }
 
 struct layered *
@@ -153,20 +257,26 @@ layered_create (const struct layered_member *members, unsigned nlayers,
   for (unsigned i = 0; i < nlayers; i++)
     ld->member[i] = members[i];
   ld->read_only = read_only;
-  *status = check_write_path (ld, bottom, which);
+  *status = complete_stack (ld, bottom, size, which);
   if (*status != LAYERED_OK) {
     free_stack (ld);
     return NULL;
   }
-  set_sizes (ld, bottom, size);
   return ld;
 }
 
 void
 layered_close (struct layered *ld)
 {
+  int err;
+
   if (ld == NULL)
     return;
+  layered_record_stop (ld, &err);
+  for (unsigned i = 0; i < ld->nlayers; i++) {
+    if (ld->cache[i] != NULL && !ld->read_only)
+      layered_cache_forget_marks (ld->cache[i]);
+  }
   for (unsigned i = 0; i < ld->nlayers; i++)
     layer_close (ld->member[i].layer);
   free_stack (ld);

@@ -90,12 +90,10 @@ extents_from (struct layered *ld, struct store *bottom, unsigned level,
 }
 
 int
-layered_extents (struct layered *ld, struct store *bottom, unsigned flags,
-                 struct extent_list *out, int *err)
+layered_extents (struct layered *ld, struct store *bottom, uint64_t sector,
+                 uint64_t nsectors, unsigned flags, struct extent_list *out,
+                 int *err)
 {
-  const uint64_t sector_size = UINT64_C (1) << ld->sector_shift;
-
-  return extents_from (ld, bottom, 0,
-                       extent_list_next (out) >> ld->sector_shift,
-                       DIV_ROUND_UP (out->end, sector_size), flags, out, err);
+  return extents_from (ld, bottom, 0, sector, sector + nsectors, flags, out,
+                       err);
 }

@@ -7,14 +7,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
-#include "base/cleanup.h"
 #include "base/log.h"
 #include "layer/layer-ram.h"
+#include "layered/new-file.h"
 #include "layered/sqlite-file.h"
 #include "layered/store-layered.h"
 #include "sector-db/sdb-header.h"
@@ -111,77 +108,27 @@ sqlite_file_check (struct host_file *f)
 
 /* Making. */
 
-/* Make a complete layer in TEMP. */
+/* A layer that is to be made. */
+struct recipe {
+  const struct layer_sqlite_options *o;
+  const struct layer_below *below;
+};
+
 static int
-make_layer (const char *temp, const struct layer_sqlite_options *o,
-            const struct layer_below *below)
+fill (struct store *file, void *opaque)
 {
-  const struct host_file_options ho = { .path = temp, .fd = -1 };
-  const struct store_file_options so = { .read_only = false };
-  struct host_file *f = host_file_create (&ho, 0);
-  struct store *file;
-  int r = -1;
+  const struct recipe *r = opaque;
 
-  if (f == NULL)
-    return -1;
-  file = store_file_create (f, &so);
-  if (file != NULL)
-    r = layer_sqlite_format (file, o, below);
-  store_close (file);
-  host_file_unref (f);
-  return r;
-}
-
-/* Make the name durable. */
-static int
-sync_directory (const char *path)
-{
-  CLEANUP_FREE char *dir = strdup (path);
-  CLEANUP_CLOSE int fd = -1;
-  char *slash;
-
-  if (dir == NULL)
-    return -1;
-  slash = strrchr (dir, '/');
-  if (slash == dir)
-    slash[1] = '\0';
-  else if (slash != NULL)
-    *slash = '\0';
-  fd = open (slash ? dir : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  return fd == -1 || fsync (fd) == -1 ? -1 : 0;
+  return layer_sqlite_format (file, r->o, r->below);
 }
 
 static int
 create (const char *path, const struct layer_sqlite_options *o,
         const struct layer_below *below)
 {
-  CLEANUP_FREE char *temp = NULL;
-  struct uuid random;
-  char text[UUID_STRLEN + 1];
-  int r = -1;
+  struct recipe r = { o, below };
 
-  if (uuid_random (&random) == -1) {
-    log_error ("%s: getrandom: %m", path);
-    return -1;
-  }
-  uuid_format (&random, text);
-  if (asprintf (&temp, "%s.%s.tmp", path, text) == -1) {
-    temp = NULL;
-    log_error ("%s: out of memory", path);
-    return -1;
-  }
-  if (make_layer (temp, o, below) == 0) {
-    /* Somebody else may have been faster: then theirs it is. */
-    r = link (temp, path) == 0 || errno == EEXIST ? 0 : -1;
-    if (r == -1)
-      log_error ("%s: link: %m", path);
-    else if (sync_directory (path) == -1) {
-      log_error ("%s: sync of its directory: %m", path);
-      r = -1;
-    }
-  }
-  unlink (temp);
-  return r;
+  return new_file_make (path, fill, &r);
 }
 
 struct layer *

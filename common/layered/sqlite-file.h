@@ -17,7 +17,8 @@
  * unless O->read_only: in a temporary file beside it that gets the name
  * when it is complete, so that of processes that do this at once all
  * open the same file.  O->name is ignored.  NULL after log_error; errno
- * is EBUSY if another process has the file open.
+ * is EBUSY if another process has the file open.  BELOW may be NULL if
+ * the file exists, to look at it whatever disk it belongs to.
  */
 extern struct layer *sqlite_file_open (const char *path,
                                        const struct layer_sqlite_options *o,

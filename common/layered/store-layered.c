@@ -8,8 +8,10 @@
 #include <config.h>
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/align.h"
 #include "base/cleanup.h"
@@ -29,6 +31,12 @@ to_layered (struct store *s)
 {
   return container_of (s, struct store_layered, store);
 }
+
+/* The rest of the scope is a request of a client. */
+#define CLIENT_SCOPE(ld)                                          \
+  CLEANUP (layered_clients_leave)                                 \
+  struct layered_clients *client_scope __attribute__ ((unused)) = \
+    layered_clients_enter (&(ld)->clients)
 
 static uint64_t
 sector_size (const struct layered *ld)
@@ -64,13 +72,14 @@ read_tail (struct store_layered *sl, char *dst, size_t count, uint64_t sector,
 }
 
 static int
-stack_read (struct store *s, void *buf, size_t count, uint64_t offset, int *err)
+read_whole (struct store_layered *sl, void *buf, size_t count, uint64_t offset,
+            int *err)
 {
-  struct store_layered *sl = to_layered (s);
   const unsigned shift = sl->ld->sector_shift;
   const uint64_t sector = offset >> shift;
   const uint32_t n = count >> shift;
   const size_t tail = count % sector_size (sl->ld);
+  CLIENT_SCOPE (sl->ld);
 
   if (n > 0 && layered_read (sl->ld, sl->bottom, buf, sector, n, err) == -1)
     return -1;
@@ -95,14 +104,14 @@ write_tail (struct store_layered *sl, const char *src, size_t count,
 }
 
 static int
-stack_write (struct store *s, const void *buf, size_t count, uint64_t offset,
-             unsigned flags, int *err)
+write_whole (struct store_layered *sl, const void *buf, size_t count,
+             uint64_t offset, unsigned flags, int *err)
 {
-  struct store_layered *sl = to_layered (s);
   const unsigned shift = sl->ld->sector_shift;
   const uint64_t sector = offset >> shift;
   const uint32_t n = count >> shift;
   const size_t tail = count % sector_size (sl->ld);
+  CLIENT_SCOPE (sl->ld);
 
   if (n > 0 &&
       layered_write (sl->ld, sl->bottom, buf, sector, n, flags, err) == -1)
@@ -113,12 +122,61 @@ stack_write (struct store *s, const void *buf, size_t count, uint64_t offset,
                      flags, err);
 }
 
+static uint64_t
+now (void)
+{
+  struct timespec t;
+
+  clock_gettime (CLOCK_MONOTONIC, &t);
+  return (uint64_t) t.tv_sec * 1000000000 + (uint64_t) t.tv_nsec;
+}
+
+/* The time, for end_request; 0 if nobody wants to know. */
+static uint64_t
+begin_request (const struct layered *ld)
+{
+  return atomic_load_explicit (&ld->timed, memory_order_relaxed) ? now () : 0;
+}
+
+/* What failed is not counted: it may have been refused at once. */
+static int
+end_request (struct histogram *h, uint64_t began, int r)
+{
+  if (began != 0 && r == 0)
+    histogram_add (h, now () - began);
+  return r;
+}
+
+static int
+stack_read (struct store *s, void *buf, size_t count, uint64_t offset, int *err)
+{
+  struct store_layered *sl = to_layered (s);
+  const uint64_t began = begin_request (sl->ld);
+
+  return end_request (&sl->ld->latency.read, began,
+                      read_whole (sl, buf, count, offset, err));
+}
+
+static int
+stack_write (struct store *s, const void *buf, size_t count, uint64_t offset,
+             unsigned flags, int *err)
+{
+  struct store_layered *sl = to_layered (s);
+  const uint64_t began = begin_request (sl->ld);
+
+  return end_request (&sl->ld->latency.write, began,
+                      write_whole (sl, buf, count, offset, flags, err));
+}
+
 static int
 stack_flush (struct store *s, int *err)
 {
   struct store_layered *sl = to_layered (s);
+  CLIENT_SCOPE (sl->ld);
+  const uint64_t began = begin_request (sl->ld);
 
-  return layered_flush (sl->ld, sl->bottom, err);
+  return end_request (&sl->ld->latency.flush, began,
+                      layered_flush (sl->ld, sl->bottom, err));
 }
 
 static int
@@ -126,6 +184,7 @@ stack_trim (struct store *s, uint64_t count, uint64_t offset, unsigned flags,
             int *err)
 {
   struct store_layered *sl = to_layered (s);
+  CLIENT_SCOPE (sl->ld);
 
   return layered_trim (sl->ld, sl->bottom, offset >> sl->ld->sector_shift,
                        DIV_ROUND_UP (count, sector_size (sl->ld)), flags, err);
@@ -136,6 +195,7 @@ stack_zero (struct store *s, uint64_t count, uint64_t offset, unsigned flags,
             int *err)
 {
   struct store_layered *sl = to_layered (s);
+  CLIENT_SCOPE (sl->ld);
 
   return layered_zero (sl->ld, sl->bottom, offset >> sl->ld->sector_shift,
                        DIV_ROUND_UP (count, sector_size (sl->ld)), flags, err);
@@ -147,13 +207,16 @@ stack_extents (struct store *s, uint64_t count, uint64_t offset, unsigned flags,
 {
   struct store_layered *sl = to_layered (s);
 
-  return layered_extents (sl->ld, sl->bottom, flags, out, err);
+  return layered_extents (sl->ld, sl->bottom, offset >> sl->ld->sector_shift,
+                          DIV_ROUND_UP (count, sector_size (sl->ld)), flags,
+                          out, err);
 }
 
 static int
 stack_cache (struct store *s, uint64_t count, uint64_t offset, int *err)
 {
   struct store_layered *sl = to_layered (s);
+  CLIENT_SCOPE (sl->ld);
 
   return layered_cache (sl->ld, sl->bottom, offset >> sl->ld->sector_shift,
                         DIV_ROUND_UP (count, sector_size (sl->ld)), err);
@@ -171,20 +234,10 @@ static const struct store_ops stack_ops = {
   .cache = stack_cache,
 };
 
-static bool
-has_read_cache (const struct layered *ld)
-{
-  for (unsigned i = 0; i < ld->nlayers; i++) {
-    if (ld->member[i].read_cache)
-      return true;
-  }
-  return false;
-}
-
 static struct store_info
 stack_info (const struct layered *ld, const struct store *bottom)
 {
-  const bool w = ld->writes_bottom;
+  const bool w = ld->reaches_bottom;
   struct store_info info = {
     .sector_size = sector_size (ld),
     .align = sector_size (ld),
@@ -195,7 +248,7 @@ stack_info (const struct layered *ld, const struct store *bottom)
     .zero = !w || bottom->info.zero,
     .fast_zero = !w || bottom->info.fast_zero,
     .extents = true,
-    .cache = has_read_cache (ld) || (bottom && bottom->info.cache),
+    .cache = ld->fetch != NULL || (bottom && bottom->info.cache),
     .shared_flush = !w || bottom->info.shared_flush,
     .rotational = bottom && bottom->info.rotational,
   };
@@ -219,6 +272,13 @@ stack_info (const struct layered *ld, const struct store *bottom)
   return info;
 }
 
+/* Does a change go to more than one place? */
+static bool
+is_written_twice (const struct layered *ld)
+{
+  return ld->nwritten + ld->writes_bottom > 1;
+}
+
 static struct store *
 create (struct layered *ld, struct store *bottom, bool owns_stack)
 {
@@ -240,6 +300,8 @@ create (struct layered *ld, struct store *bottom, bool owns_stack)
     store_close (&sl->store);
     return NULL;
   }
+  if (is_written_twice (ld))
+    store_align_order_changes (s);
   sl->bottom = bottom;
   sl->owns_stack = owns_stack;
   return s;

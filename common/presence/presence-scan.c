@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
  * Reading a presence set.  Long searches go by low nodes: what is EMPTY
- * or FULL above them is passed over at once.
+ * or FULL above them is passed over at once.  What was read from a node
+ * counts when the generation is still the same (invariant 4 in
+ * presence-tree.h); long searches look after each node.
  */
 
 #include <config.h>
@@ -50,7 +52,7 @@ find_in_low (uint64_t low, uint64_t start, uint64_t end, bool value)
       return start;
     if (v <= FULL)
       continue;
-    found = find_in_leaf (v, start, next, value);
+    found = find_in_leaf (as_live (v), start, next, value);
     if (found < next)
       return found;
   }
@@ -88,80 +90,154 @@ uint64_t
 presence_find (const struct presence *p, uint64_t pos, uint64_t limit,
                bool value)
 {
-  uint64_t start = pos;
+  const uint64_t start = pos;
+  uint64_t generation = read_begin (p);
 
   assert (pos <= limit && limit <= p->nbits);
 
-  for (uint64_t next; pos < limit; pos = next) {
+  while (pos < limit) {
     unsigned shift;
-    uint64_t v = presence_low (p, pos, &shift), found;
+    uint64_t v = presence_low (p, pos, &shift), found = pos;
+    uint64_t next = min_u64 (slot_end (pos, shift), limit);
 
-    next = min_u64 (slot_end (pos, shift), limit);
-    if (v == value)
-      return pos;
-    if (v <= FULL)
+    if (v > FULL) {
+      /* Not for a search that may end right here. */
+      if (pos != start)
+        look_ahead (p, pos, limit);
+      found = find_in_low (v, pos, next, value);
+    }
+    else if (v != value)
+      found = next;
+    if (read_again (p, &generation))
       continue;
-    /* Not for a search that may end right here. */
-    if (pos != start)
-      look_ahead (p, pos, limit);
-    found = find_in_low (v, pos, next, value);
     if (found < next)
       return found;
+    pos = next;
   }
   return limit;
 }
 
 /* The end of the run of VALUE that goes on to the end of POS's word, in
- * LEAF (or EMPTY or FULL in its place).
+ * LEAF (or EMPTY or FULL in its place), up to the end of that.
  */
 static uint64_t
-run_end (const struct presence *p, uint64_t leaf, uint64_t pos, uint64_t limit,
-         bool value)
+run_in_leaf (uint64_t leaf, uint64_t pos, uint64_t leaf_end, bool value)
 {
-  uint64_t leaf_end = min_u64 (slot_end (pos, LOW_SHIFT), limit), found;
-
   pos = slot_end (pos, WORD_SHIFT);
-  if (leaf > FULL && pos < leaf_end) {
-    found = find_in_leaf (leaf, pos, leaf_end, !value);
-    if (found < leaf_end)
-      return found;
+  if (leaf <= FULL || pos >= leaf_end)
+    return leaf_end;
+  return min_u64 (find_in_leaf (leaf, pos, leaf_end, !value), leaf_end);
+}
+
+/* presence_run with the leaf of POS, or what is in its place, as it was in
+ * *GENERATION.  False if it has changed: then read again.
+ */
+static inline __attribute__ ((always_inline)) bool
+run_once (const struct presence *p, uint64_t leaf, uint64_t *generation,
+          uint64_t pos, uint64_t limit, uint64_t *end, bool *value)
+{
+  /* The word is read once: POS belongs to the run, whatever others do. */
+  const uint64_t word =
+    leaf > FULL ? node_load (leaf, pos, WORD_SHIFT) : 0 - leaf;
+  uint64_t x, leaf_end;
+
+  *value = word >> pos % 64 & 1;
+  x = (*value ? ~word : word) >> pos % 64;
+  if (x != 0) {
+    *end = min_u64 (pos + (uint64_t) __builtin_ctzll (x), limit);
+    return !read_again (p, generation);
   }
-  return presence_find (p, leaf_end, limit, !value);
+  leaf_end = min_u64 (slot_end (pos, LOW_SHIFT), limit);
+  *end = run_in_leaf (leaf, pos, leaf_end, *value);
+  if (read_again (p, generation))
+    return false;
+  if (*end == leaf_end)
+    *end = presence_find (p, leaf_end, limit, !*value);
+  return true;
+}
+
+/* presence_run, when the short way would not do. */
+static __attribute__ ((cold, noinline)) bool
+run_again (const struct presence *p, uint64_t pos, uint64_t limit,
+           uint64_t *end)
+{
+  uint64_t generation = read_begin (p);
+  bool value;
+
+  while (
+    !run_once (p, presence_leaf (p, pos), &generation, pos, limit, end, &value))
+    ;
+  return value;
 }
 
 bool
 presence_run (const struct presence *p, uint64_t pos, uint64_t limit,
               uint64_t *end)
 {
-  uint64_t leaf, word, x;
+  uint64_t generation = read_begin (p), leaf;
+  unsigned shift;
   bool value;
 
   assert (pos < limit && limit <= p->nbits);
-
-  /* The word is read once: POS belongs to the run, whatever others do. */
-  leaf = presence_leaf (p, pos);
-  word = leaf > FULL ? node_load (leaf, pos, WORD_SHIFT) : 0 - leaf;
-  value = word >> pos % 64 & 1;
-  x = (value ? ~word : word) >> pos % 64;
-  if (x != 0)
-    *end = min_u64 (pos + (uint64_t) __builtin_ctzll (x), limit);
-  else
-    *end = run_end (p, leaf, pos, limit, value);
+  leaf = walk_live (p, pos, LOW_SHIFT, &shift);
+  if (__builtin_expect ((leaf & DYING) != 0, 0) ||
+      !run_once (p, leaf, &generation, pos, limit, end, &value))
+    return run_again (p, pos, limit, end);
   return value;
+}
+
+/* read_word, when the short way would not do. */
+static __attribute__ ((cold, noinline)) uint64_t
+read_word_again (const struct presence *p, uint64_t bit)
+{
+  uint64_t generation = read_begin (p), v;
+
+  do {
+    v = presence_walk_dying (p, bit, LOW_SHIFT).v;
+    v = v > FULL ? node_load (v, bit, WORD_SHIFT) : 0 - v;
+  } while (read_again (p, &generation));
+  return v;
+}
+
+/* The word that BIT is in, if the short way does. */
+static inline __attribute__ ((always_inline)) bool
+read_word_once (const struct presence *p, uint64_t bit, uint64_t *word)
+{
+  uint64_t generation = read_begin (p);
+  unsigned shift;
+  uint64_t v = walk_live (p, bit, LOW_SHIFT, &shift);
+
+  if (is_live (v))
+    *word = node_load (v, bit, WORD_SHIFT);
+  else
+    *word = 0 - v;
+  return __builtin_expect ((v & DYING) == 0, 1) && !read_again (p, &generation);
+}
+
+static inline __attribute__ ((always_inline)) uint64_t
+read_word (const struct presence *p, uint64_t bit)
+{
+  uint64_t word;
+
+  return read_word_once (p, bit, &word) ? word : read_word_again (p, bit);
+}
+
+/* Not through read_word: this way it needs no stack. */
+static __attribute__ ((cold, noinline)) bool
+test_again (const struct presence *p, uint64_t bit)
+{
+  return read_word_again (p, bit) >> bit % 64 & 1;
 }
 
 bool
 presence_test (const struct presence *p, uint64_t bit)
 {
-  assert (bit < p->nbits);
-  return presence_word (p, bit) >> bit % 64 & 1;
-}
+  uint64_t word;
 
-/* Is [START, START+N) not empty and inside one word? */
-static inline bool
-in_one_word (uint64_t start, uint64_t n)
-{
-  return n > 0 && n <= 64 - start % 64;
+  assert (bit < p->nbits);
+  if (!read_word_once (p, bit, &word))
+    return test_again (p, bit);
+  return word >> bit % 64 & 1;
 }
 
 bool
@@ -171,7 +247,7 @@ presence_all (const struct presence *p, uint64_t start, uint64_t n)
   if (in_one_word (start, n)) {
     uint64_t mask = word_mask (start % 64, start % 64 + n);
 
-    return (presence_word (p, start) & mask) == mask;
+    return (read_word (p, start) & mask) == mask;
   }
   return presence_find (p, start, start + n, false) == start + n;
 }
@@ -183,7 +259,7 @@ presence_any (const struct presence *p, uint64_t start, uint64_t n)
   if (in_one_word (start, n)) {
     uint64_t mask = word_mask (start % 64, start % 64 + n);
 
-    return (presence_word (p, start) & mask) != 0;
+    return (read_word (p, start) & mask) != 0;
   }
   return presence_find (p, start, start + n, true) < start + n;
 }
@@ -208,26 +284,44 @@ count_in_leaf (uint64_t leaf, uint64_t start, uint64_t end)
   return count;
 }
 
+/* The same for bits that are under one low node. */
+static uint64_t
+count_in_low (uint64_t low, uint64_t start, uint64_t end)
+{
+  uint64_t count = 0;
+
+  for (uint64_t next; start < end; start = next) {
+    uint64_t v = as_live (node_load (low, start, LOW_SHIFT));
+
+    next = min_u64 (slot_end (start, LOW_SHIFT), end);
+    if (v > FULL)
+      count += count_in_leaf (v, start, next);
+    else if (v == FULL)
+      count += next - start;
+  }
+  return count;
+}
+
 uint64_t
 presence_count (const struct presence *p, uint64_t start, uint64_t n)
 {
-  uint64_t count = 0, end = start + n;
+  uint64_t count = 0, end = start + n, generation = read_begin (p);
 
   assert (range_inside (start, n, p->nbits));
 
-  for (uint64_t next; start < end; start = next) {
+  while (start < end) {
     unsigned shift;
-    uint64_t v = presence_low (p, start, &shift);
+    uint64_t v = presence_low (p, start, &shift), here = 0;
+    uint64_t next = min_u64 (slot_end (start, shift), end);
 
-    if (v > FULL) {
-      v = node_load (v, start, LOW_SHIFT);
-      shift = LOW_SHIFT;
-    }
-    next = min_u64 (slot_end (start, shift), end);
-    if (v == FULL)
-      count += next - start;
-    else if (v > FULL)
-      count += count_in_leaf (v, start, next);
+    if (v > FULL)
+      here = count_in_low (v, start, next);
+    else if (v == FULL)
+      here = next - start;
+    if (read_again (p, &generation))
+      continue;
+    count += here;
+    start = next;
   }
   return count;
 }
@@ -238,16 +332,20 @@ presence_get_words (const struct presence *p, uint64_t start, uint64_t *out,
 {
   uint64_t inside = start < p->nbits ? p->nbits - start : 0;
   size_t valid = min_u64 (nwords, DIV_ROUND_UP (inside, 64));
+  uint64_t generation = read_begin (p);
 
   assert (IS_ALIGNED (start, 64));
 
   for (size_t i = 0; i < valid;) {
     uint64_t first = (start / 64 + i) % CELL_SLOTS;
-    uint64_t last = min_u64 (first + (valid - i), CELL_SLOTS);
+    uint64_t n = min_u64 (valid - i, CELL_SLOTS - first);
     uint64_t leaf = presence_leaf (p, start + i * 64);
 
-    for (; first < last; first++)
-      out[i++] = leaf > FULL ? slot_load (&node_slots (leaf)[first]) : 0 - leaf;
+    for (uint64_t k = 0; k < n; k++)
+      out[i + k] =
+        leaf > FULL ? slot_load (&node_slots (leaf)[first + k]) : 0 - leaf;
+    if (!read_again (p, &generation))
+      i += n;
   }
   /* A FULL slot goes beyond the end of the set. */
   if (valid > 0 && valid * 64 > inside)

@@ -15,7 +15,8 @@
 
 #define SDB_HEADER_SIZE 100
 #define SDB_APPLICATION_ID 0x644c7972 /* "dLyr" */
-#define SDB_VERSION 1
+#define SDB_VERSION 2                 /* the newest that there is */
+#define SDB_VERSION_FIRST 1 /* of files in which nothing was ever marked */
 #define SDB_PAGE_SIZE_BYTES 4096
 
 struct sdb_header {

@@ -78,7 +78,7 @@ sdb_run_put (uint8_t *out, const struct sdb_run *r, unsigned nsectors)
   const size_t nbytes = bitmap_bytes (nsectors);
   size_t n = 0;
 
-  out[n++] = (uint8_t) r->kind;
+  out[n++] = (uint8_t) (r->kind | (r->dirty ? SDB_KIND_DIRTY : 0));
   n += sdb_put_number (out + n, r->nclusters);
   if (r->kind == SDB_DATA || r->kind == SDB_MIXED)
     n += sdb_put_number (out + n, r->place);
@@ -139,9 +139,10 @@ sdb_run_get (const uint8_t **p, const uint8_t *end, unsigned nsectors,
   memset (r, 0, sizeof *r);
   if (*p >= end)
     return SDB_TRUNCATED;
-  if (**p > SDB_MIXED)
+  if (**p > (SDB_MIXED | SDB_KIND_DIRTY))
     return SDB_BAD_KIND;
-  r->kind = (enum sdb_kind) * (*p)++;
+  r->kind = (enum sdb_kind) (**p & ~SDB_KIND_DIRTY);
+  r->dirty = (*(*p)++ & SDB_KIND_DIRTY) != 0;
   status = sdb_get_number (p, end, &r->nclusters);
   if (status != SDB_OK)
     return status;
@@ -160,7 +161,7 @@ sdb_run_get (const uint8_t **p, const uint8_t *end, unsigned nsectors,
 bool
 sdb_run_join (struct sdb_run *a, const struct sdb_run *b)
 {
-  if (a->kind != b->kind || a->kind == SDB_MIXED)
+  if (a->kind != b->kind || a->dirty != b->dirty || a->kind == SDB_MIXED)
     return false;
   if (a->kind == SDB_DATA &&
       (b->place != a->place + a->nclusters ||

@@ -8,6 +8,7 @@
 #ifndef DISKSTACK_SDB_MAP_H
 #define DISKSTACK_SDB_MAP_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -21,6 +22,9 @@ enum sdb_kind {
   SDB_MIXED = 3,  /* one cluster; bits say which sector is what */
 };
 
+/* Added to the kind, as it is written, of clusters that are marked. */
+#define SDB_KIND_DIRTY 4
+
 /* Words of 64 sectors in the bitmaps of a cluster with 512-byte sectors,
  * the most there can be.
  */
@@ -29,6 +33,7 @@ enum sdb_kind {
 struct sdb_run {
   enum sdb_kind kind;
   uint64_t nclusters; /* at least 1; 1 if MIXED */
+  bool dirty;         /* marked: what is below the layer is older */
   /* DATA: of the first cluster.  MIXED: 0 if no sector is data. */
   uint64_t place;
   /* MIXED only; bit i of word i/64 is sector i of the cluster. */

@@ -297,6 +297,45 @@ host_file_open (const struct host_file_options *o)
   return NULL;
 }
 
+/* The directory that PATH is in, to be freed; NULL with errno set. */
+static char *
+directory_of (const char *path)
+{
+  const char *slash = strrchr (path, '/');
+
+  if (slash == NULL)
+    return strdup (".");
+  return strndup (path, slash == path ? 1 : (size_t) (slash - path));
+}
+
+/* Some file systems know no sync of directories. */
+static int
+sync_directory (int fd, const char *path)
+{
+  if (fd != -1 && (fsync (fd) == 0 || errno == EINVAL || errno == ENOTSUP))
+    return 0;
+  log_error ("create: %s: sync of its directory: %m", path);
+  return -1;
+}
+
+int
+host_file_sync_name (const char *path)
+{
+  CLEANUP_FREE char *dir = directory_of (path);
+  CLEANUP_CLOSE int fd = -1;
+
+  if (dir != NULL)
+    fd = open (dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  return sync_directory (fd, path);
+}
+
+static int
+sync_new_name (const struct place *p)
+{
+  return p->dir_fd == AT_FDCWD ? host_file_sync_name (p->path) :
+                                 sync_directory (p->dir_fd, p->path);
+}
+
 struct host_file *
 host_file_create (const struct host_file_options *o, uint64_t size)
 {
@@ -320,7 +359,7 @@ host_file_create (const struct host_file_options *o, uint64_t size)
   }
   if (ftruncate (f->fd, (off_t) size) == -1)
     log_error ("create: %s: size %llu: %m", o->path, (unsigned long long) size);
-  else if (complete (f, o) == 0)
+  else if (complete (f, o) == 0 && sync_new_name (&p) == 0)
     return f;
   saved = errno;
   unlinkat (p.dir_fd, p.path, 0);
@@ -506,4 +545,21 @@ bool
 host_file_sync_has_failed (struct host_file *f)
 {
   return file_sync_has_failed (&f->sync);
+}
+
+int
+host_file_append (void *opaque, const void *buf, size_t count, uint64_t offset,
+                  int *err)
+{
+  const struct host_file *f = opaque;
+  const ssize_t n = pwrite (f->fd, buf, count, (off_t) offset);
+  const int e = n == -1 ? errno : ENOSPC;
+
+  if (n == (ssize_t) count)
+    return 0;
+  /* A part of it must not stay. */
+  if (n > 0 && ftruncate (f->fd, (off_t) offset) == -1)
+    log_debug ("ftruncate: %s: %m", f->path);
+  *err = host_file_errno (e);
+  return -1;
 }

@@ -32,11 +32,16 @@ struct host_file_options {
 extern struct host_file *host_file_open (const struct host_file_options *o);
 
 /* Create PATH, which must not exist, as a sparse regular file of SIZE
- * bytes, then as host_file_open.  On failure no file is left behind.
- * Not with an fd.
+ * bytes, then as host_file_open.  Its name is durable when this returns.
+ * On failure no file is left behind.  Not with an fd.
  */
 extern struct host_file *host_file_create (const struct host_file_options *o,
                                            uint64_t size);
+
+/* Make the name PATH of a file durable, by a sync of the directory that
+ * it is in.  Returns 0, or -1 after log_error (with errno set).
+ */
+extern int host_file_sync_name (const char *path);
 
 extern struct host_file *host_file_ref (struct host_file *f);
 
@@ -84,6 +89,13 @@ extern void host_file_unlock (struct host_file *f, bool writer);
  * Thread-safe.
  */
 extern int host_file_sync (struct host_file *f, int *err);
+
+/* Write COUNT bytes at OFFSET, which is the end of the file or beyond it,
+ * and by that make it longer; all of it or nothing.  Not durable yet.
+ * Returns 0, or -1 with *err.  (As store_vhd1_append, with F.)
+ */
+extern int host_file_append (void *f, const void *buf, size_t count,
+                             uint64_t offset, int *err);
 
 /* Something other than host_file_sync was told of such a failure. */
 extern void host_file_sync_set_failed (struct host_file *f);

@@ -33,17 +33,28 @@ page_evict_init (struct page_evict *e, int fd)
 
 /* This is advice: failing costs memory, not data. */
 static void
-drop (struct page_evict *e, uint64_t count, uint64_t offset)
+advise (int fd, uint64_t start, uint64_t end)
 {
-  const uint64_t start = ROUND_DOWN (offset, BEHIND);
-  const uint64_t end = ROUND_UP (offset + count, e->page_size);
-  const int r = posix_fadvise (e->fd, (off_t) start, (off_t) (end - start),
+  const int r = posix_fadvise (fd, (off_t) start, (off_t) (end - start),
                                POSIX_FADV_DONTNEED);
 
   if (r != 0)
     log_debug ("posix_fadvise: DONTNEED: offset=%llu count=%llu: %s",
                (unsigned long long) start, (unsigned long long) (end - start),
                strerror (r));
+}
+
+static void
+drop (struct page_evict *e, uint64_t count, uint64_t offset)
+{
+  advise (e->fd, ROUND_DOWN (offset, BEHIND),
+          ROUND_UP (offset + count, e->page_size));
+}
+
+void
+page_evict_around (int fd, uint64_t count, uint64_t offset)
+{
+  advise (fd, ROUND_DOWN (offset, BEHIND), ROUND_UP (offset + count, BEHIND));
 }
 
 static int

@@ -40,4 +40,9 @@ extern void page_evict_clean (struct page_evict *e, uint64_t count,
 extern int page_evict_dirty (struct page_evict *e, uint64_t count,
                              uint64_t offset);
 
+/* Drop, from the cache of the file FD, all units that touch the range and
+ * are on the medium already.
+ */
+extern void page_evict_around (int fd, uint64_t count, uint64_t offset);
+
 #endif /* DISKSTACK_PAGE_EVICT_H */

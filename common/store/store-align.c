@@ -5,7 +5,8 @@
  * the aligned ranges of its edges exclusively while it reads, changes
  * and writes them, so that it can never write back what another request
  * has replaced meanwhile.  A request whose edges are unaligned holds
- * its whole range exclusively: simple, and such clients are rare.
+ * its whole range exclusively: simple, and such clients are rare.  Where
+ * changes are ordered, every change holds its range exclusively.
  *
  * What is unaligned is changed by whole sectors, even where the inner
  * store takes less: a sector that was written in two pieces could be
@@ -27,6 +28,7 @@ struct store_align {
   struct store *inner;
   struct range_lock *locks;
   struct range_lock *own_locks;
+  bool ordered;
 };
 
 /* One request, cut where units of the inner store begin and end. */
@@ -205,7 +207,7 @@ hold_for_change (struct store_align *a, uint64_t count, uint64_t offset,
   if (!is_aligned (c))
     cut_request (a, write_unit (a), count, offset, c);
   range_lock_acquire (a->locks, hold, c->outer_start, c->outer_end,
-                      !is_aligned (c));
+                      a->ordered || !is_aligned (c));
 }
 
 static int
@@ -280,7 +282,7 @@ align_trim (struct store *s, uint64_t count, uint64_t offset, unsigned flags,
   cut_request (a, read_unit (a), count, offset, &c);
   if (!has_body (&c))
     return 0;
-  range_lock_acquire (a->locks, &hold, c.body_start, c.body_end, false);
+  range_lock_acquire (a->locks, &hold, c.body_start, c.body_end, a->ordered);
   r =
     store_trim (a->inner, c.body_end - c.body_start, c.body_start, flags, err);
   range_lock_release (a->locks, &hold);
@@ -340,6 +342,16 @@ align_cache (struct store *s, uint64_t count, uint64_t offset, int *err)
                       err);
 }
 
+static void
+align_uncache (struct store *s, uint64_t count, uint64_t offset)
+{
+  struct store_align *a = to_align (s);
+  struct cut c;
+
+  cut_request (a, read_unit (a), count, offset, &c);
+  store_uncache (a->inner, c.outer_end - c.outer_start, c.outer_start);
+}
+
 static int
 align_resize (struct store *s, uint64_t size, int *err)
 {
@@ -356,6 +368,7 @@ static const struct store_ops align_ops = {
   .zero = align_zero,
   .extents = align_extents,
   .cache = align_cache,
+  .uncache = align_uncache,
   .resize = align_resize,
 };
 
@@ -382,4 +395,10 @@ store_align_create (struct store *inner, struct range_lock *locks)
   }
   a->inner = inner;
   return &a->store;
+}
+
+void
+store_align_order_changes (struct store *s)
+{
+  to_align (s)->ordered = true;
 }

@@ -20,4 +20,10 @@
 extern struct store *store_align_create (struct store *inner,
                                          struct range_lock *locks);
 
+/* Let changes that overlap take turns, aligned or not, in all that S
+ * is asked from now on: for an inner store that makes each change in
+ * several places, which must end up with the same.
+ */
+extern void store_align_order_changes (struct store *s);
+
 #endif /* DISKSTACK_STORE_ALIGN_H */

@@ -118,6 +118,7 @@ extern int file_writev (struct store *s, const struct iovec *iov, int niov,
 extern int file_flush (struct store *s, int *err);
 extern int file_cache (struct store *s, uint64_t count, uint64_t offset,
                        int *err);
+extern void file_uncache (struct store *s, uint64_t count, uint64_t offset);
 extern int file_trim (struct store *s, uint64_t count, uint64_t offset,
                       unsigned flags, int *err);
 extern int file_zero (struct store *s, uint64_t count, uint64_t offset,

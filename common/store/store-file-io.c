@@ -20,6 +20,13 @@
 #include "base/log.h"
 #include "store/store-file-impl.h"
 
+/* The kernel keeps what one call writes in one folio of its page cache,
+ * as large as the call if it can, and on ext4 walks all blocks of the
+ * folio whenever some of them are written again.  A call that writes no
+ * more than this costs nothing and keeps small writes cheap later on.
+ */
+#define WRITE_STEP (64 * 1024)
+
 /* The kernel reads ahead no more than about this for one request. */
 #define CACHE_STEP (128 * 1024)
 
@@ -65,12 +72,22 @@ file_iov_advance (struct iovec **iov, int *niov, size_t n)
   }
 }
 
+static ssize_t
+write_step (int fd, const struct iovec *iov, uint64_t offset)
+{
+  const size_t n = min_u64 (iov->iov_len, WRITE_STEP - offset % WRITE_STEP);
+
+  return pwrite (fd, iov->iov_base, n, (off_t) offset);
+}
+
 int
 file_transfer (int fd, enum file_direction d, struct iovec *iov, int niov,
                size_t count, uint64_t offset)
 {
   while (count > 0) {
-    const ssize_t r = file_transfer_once (fd, d, iov, niov, offset);
+    const ssize_t r = d == FILE_WRITE && niov == 1 ?
+                        write_step (fd, iov, offset) :
+                        file_transfer_once (fd, d, iov, niov, offset);
 
     if (r == -1) {
       if (errno == EINTR)
@@ -153,6 +170,12 @@ file_cache (struct store *s, uint64_t count, uint64_t offset, int *err)
     count -= n;
   }
   return 0;
+}
+
+void
+file_uncache (struct store *s, uint64_t count, uint64_t offset)
+{
+  page_evict_around (to_file (s)->fd, count, offset);
 }
 
 /* ------------------------------------------------------------------ */

@@ -49,6 +49,7 @@ static const struct store_ops file_ops = {
   .zero = file_zero,
   .extents = file_extents,
   .cache = file_cache,
+  .uncache = file_uncache,
   .resize = file_resize,
 };
 

@@ -404,6 +404,16 @@ store_cache (struct store *s, uint64_t count, uint64_t offset, int *err)
   return checked (s->ops->cache (s, count, offset, err), err);
 }
 
+void
+store_uncache (struct store *s, uint64_t count, uint64_t offset)
+{
+  int err;
+
+  if (count > 0 && s->ops->uncache != NULL &&
+      check_range (s, count, offset, EINVAL, &err) == 0)
+    s->ops->uncache (s, count, offset);
+}
+
 int
 store_resize (struct store *s, uint64_t size, int *err)
 {

@@ -141,6 +141,12 @@ struct store_ops {
   /* The range will be read soon.  Default: nothing is done. */
   int (*cache) (struct store *s, uint64_t count, uint64_t offset, int *err);
 
+  /* What is kept of the range in memory and is durable may be forgotten,
+   * so that the next read comes from the medium.  Advice.  Default:
+   * nothing is done.
+   */
+  void (*uncache) (struct store *s, uint64_t count, uint64_t offset);
+
   /* Make the disk SIZE bytes long; new bytes read as zeroes.  Alone or
    * beside operations within the smaller of the two sizes, rounded down
    * to info.align.  Default: EOPNOTSUPP.
@@ -210,6 +216,11 @@ extern int store_extents (struct store *s, uint64_t count, uint64_t offset,
 
 extern int store_cache (struct store *s, uint64_t count, uint64_t offset,
                         int *err);
+
+/* Advise to forget what is kept of the range in memory: for who wants to
+ * read what the medium has.  After a flush.
+ */
+extern void store_uncache (struct store *s, uint64_t count, uint64_t offset);
 
 extern int store_resize (struct store *s, uint64_t size, int *err);
 

@@ -26,7 +26,8 @@ ram_config (void *config, const char *key, const char *value)
   if (strcmp (key, "layer-ram-size") == 0)
     return glue_filter_size (key, value, &c->seen_size, &c->size);
   if (strcmp (key, "layer-ram-sector-size") == 0)
-    return glue_filter_size (key, value, &c->seen_sector_size, &c->sector_size);
+    return glue_filter_sector_size (key, value, LAYER_SECTOR_SIZE_MAX,
+                                    &c->seen_sector_size, &c->sector_size);
   if (strcmp (key, "layer-ram-max") == 0)
     return glue_filter_size (key, value, &c->seen_max, &c->max);
   if (strcmp (key, "layer-ram-read-cache") == 0)
@@ -34,18 +35,6 @@ ram_config (void *config, const char *key, const char *value)
   if (strcmp (key, "layer-ram-write-through") == 0)
     return glue_filter_bool (key, value, &c->seen_write_through,
                              &c->write_through);
-  return 0;
-}
-
-static int
-ram_config_complete (void *config)
-{
-  struct config *c = config;
-
-  if (c->sector_size > LAYER_SECTOR_SIZE_MAX) {
-    log_error ("layer-ram-sector-size: at most %u", LAYER_SECTOR_SIZE_MAX);
-    return -1;
-  }
   return 0;
 }
 
@@ -75,7 +64,6 @@ ram_build (void *config, const struct layer_below *below,
 static struct glue_filter filter = {
   .config_size = sizeof (struct config),
   .config = ram_config,
-  .config_complete = ram_config_complete,
   .below_read_only = ram_below_read_only,
   .build = ram_build,
   GLUE_FILTER_STATE_INIT,

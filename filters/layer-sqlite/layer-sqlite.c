@@ -5,30 +5,23 @@
 
 #include <config.h>
 
-#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
-#include "base/cleanup.h"
 #include "base/log.h"
 #include "glue/glue-filter.h"
-#include "layered/sqlite-file.h"
-
-/* What follows the image's name in the name of its layer. */
-#define SUFFIX ".dbhd"
+#include "layered/sqlite-place.h"
 
 struct config {
   const char *file, *cache_dir, *cache_key;
-  char *path;  /* absolute; of file=, or of the directory */
   char *image; /* what the plugin's own file= says, if that was seen */
   bool seen_size, seen_sector_size, seen_read_cache, seen_write_through,
     seen_force;
   uint64_t size, sector_size;
   bool read_cache, write_through, force;
-  struct host_file *early; /* opened by get_ready */
+  struct sqlite_place place;
 };
 
 static int
@@ -45,7 +38,8 @@ sqlite_config (void *config, const char *key, const char *value)
   if (strcmp (key, "layer-sqlite-size") == 0)
     return glue_filter_size (key, value, &c->seen_size, &c->size);
   if (strcmp (key, "layer-sqlite-sector-size") == 0)
-    return glue_filter_size (key, value, &c->seen_sector_size, &c->sector_size);
+    return glue_filter_sector_size (key, value, LAYER_SQLITE_SECTOR_SIZE_MAX,
+                                    &c->seen_sector_size, &c->sector_size);
   if (strcmp (key, "layer-sqlite-read-cache") == 0)
     return glue_filter_bool (key, value, &c->seen_read_cache, &c->read_cache);
   if (strcmp (key, "layer-sqlite-write-through") == 0)
@@ -71,16 +65,16 @@ choose_file (struct config *c)
     return -1;
   }
   if (c->file != NULL) {
-    c->path = nbdkit_absolute_path (c->file);
-    return c->path ? 0 : -1;
+    c->place.path = nbdkit_absolute_path (c->file);
+    return c->place.path ? 0 : -1;
   }
   if (c->image == NULL) {
     log_error ("layer-sqlite-file= is needed, as the plugin has no file= "
                "beside which the layer could be");
     return -1;
   }
-  if (asprintf (&c->path, "%s" SUFFIX, c->image) == -1) {
-    c->path = NULL;
+  if (asprintf (&c->place.path, "%s" SQLITE_PLACE_SUFFIX, c->image) == -1) {
+    c->place.path = NULL;
     log_error ("out of memory");
     return -1;
   }
@@ -92,10 +86,6 @@ sqlite_config_complete (void *config)
 {
   struct config *c = config;
 
-  if (c->sector_size > LAYER_SECTOR_SIZE_MAX) {
-    log_error ("layer-sqlite-sector-size: at most 4096");
-    return -1;
-  }
   if (c->cache_dir == NULL)
     return choose_file (c);
   if (c->file != NULL) {
@@ -109,39 +99,19 @@ sqlite_config_complete (void *config)
   }
   if (!c->seen_read_cache)
     c->read_cache = true;
-  c->path = nbdkit_absolute_path (c->cache_dir);
-  return c->path ? 0 : -1;
+  c->place.is_directory = true;
+  c->place.key = c->cache_key;
+  c->place.key_option = "layer-sqlite-cache-key=";
+  c->place.path = nbdkit_absolute_path (c->cache_dir);
+  return c->place.path ? 0 : -1;
 }
 
-/* Say what is wrong with the file, if it exists, before the server
- * listens, and keep it open; its name may mean another file later.
- */
 static int
 sqlite_get_ready (void *config)
 {
   struct config *c = config;
-  const struct host_file_options ho = { .path = c->path, .fd = -1 };
-  struct stat st;
 
-  if (stat (c->path, &st) == -1) {
-    if (c->cache_dir == NULL && errno == ENOENT)
-      return 0;
-    log_error ("%s: %m", c->path);
-    return -1;
-  }
-  if (c->cache_dir != NULL) {
-    if (S_ISDIR (st.st_mode))
-      return 0;
-    log_error ("%s: not a directory", c->path);
-    return -1;
-  }
-  c->early = host_file_open (&ho);
-  if (c->early == NULL)
-    return -1;
-  return sqlite_file_check (c->early) == -1 ||
-             host_file_lock (c->early, false) == -1 ?
-           -1 :
-           0;
+  return sqlite_place_ready (&c->place);
 }
 
 static bool
@@ -150,51 +120,6 @@ sqlite_below_read_only (const void *config, bool read_only)
   const struct config *c = config;
 
   return read_only || !c->write_through;
-}
-
-/* The cache's file: the key with everything but letters, digits and a
- * few signs written as %XX, so that no key leads out of the directory.
- */
-static char *
-cache_path (const struct config *c, const struct layer_below *below)
-{
-  static const char hex[] = "0123456789abcdef";
-  char id[UUID_STRLEN + 1];
-  const char *key = c->cache_key;
-  CLEANUP_FREE char *safe = NULL;
-  char *path, *p;
-
-  if (key == NULL && !below->has_id) {
-    log_error ("layer-sqlite-cache-key= is needed, as the disk has no id of "
-               "its own");
-    return NULL;
-  }
-  if (key == NULL) {
-    uuid_format (&below->id, id);
-    key = id;
-  }
-  p = safe = malloc (3 * strlen (key) + 1);
-  if (safe == NULL) {
-    log_error ("out of memory");
-    return NULL;
-  }
-  for (; *key != '\0'; key++) {
-    const unsigned char ch = (unsigned char) *key;
-
-    if (isalnum (ch) || ch == '-' || ch == '_' || (ch == '.' && p > safe))
-      *p++ = (char) ch;
-    else {
-      *p++ = '%';
-      *p++ = hex[ch >> 4];
-      *p++ = hex[ch & 15];
-    }
-  }
-  *p = '\0';
-  if (asprintf (&path, "%s/%s" SUFFIX, c->path, safe) == -1) {
-    log_error ("out of memory");
-    return NULL;
-  }
-  return path;
 }
 
 static struct layer *
@@ -207,15 +132,8 @@ open_layer (struct config *c, const struct layer_below *below, bool read_only)
     /* A cache is filled whoever reads. */
     .read_only = read_only && !c->read_cache,
   };
-  CLEANUP_FREE char *path = NULL;
 
-  if (c->cache_dir != NULL) {
-    path = cache_path (c, below);
-    return path ? sqlite_file_open (path, &o, below) : NULL;
-  }
-  if (c->early != NULL)
-    return sqlite_file_open_host (c->early, &o, below);
-  return sqlite_file_open (c->path, &o, below);
+  return sqlite_place_open (&c->place, &o, below);
 }
 
 static struct layered *
@@ -243,8 +161,7 @@ sqlite_free_config (void *config)
 {
   struct config *c = config;
 
-  host_file_unref (c->early);
-  free (c->path);
+  sqlite_place_fini (&c->place);
   free (c->image);
 }
 

@@ -8,6 +8,7 @@
 
 #include "conformance/store-suite.h"
 #include "store/store-align.h"
+#include "store/store-vhd1.h"
 #include "support/store-fault.h"
 #include "support/store-mem.h"
 #include "support/store-sim.h"
@@ -120,6 +121,42 @@ make_align_64k (struct store_env *env, const struct store_spec *o)
   return align (env, o, 65536);
 }
 
+/* A fixed VHD over faults over memory. */
+static struct store *
+vhd1 (struct store_env *env, const struct store_spec *o, uint32_t unit)
+{
+  static const struct store_vhd1_options options = { .name = "disk.vhd" };
+  struct store_spec file = *o;
+  uint8_t footer[VHD_FOOTER_SIZE];
+  struct vhd_footer f;
+  struct store *m, *s;
+
+  f = vhd_footer_fixed (o->size, VHD_EPOCH, &(struct uuid){ { 1 } });
+  vhd_footer_serialise (&f, footer);
+  file.size += sizeof footer;
+  m = mem (&file, unit);
+  mem_image_write (store_mem_image (m), footer, sizeof footer, o->size);
+  env->faulty = store_fault_create (m);
+  s = store_vhd1_create (env->faulty, &options);
+  if (s == NULL) {
+    store_close (env->faulty);
+    env->faulty = NULL;
+  }
+  return s;
+}
+
+static struct store *
+make_vhd1 (struct store_env *env, const struct store_spec *o)
+{
+  return vhd1 (env, o, 1);
+}
+
+static struct store *
+make_vhd1_4096 (struct store_env *env, const struct store_spec *o)
+{
+  return vhd1 (env, o, 4096);
+}
+
 const struct store_maker store_makers[] = {
   { "mem", make_mem, .unit = 1 },
   { "mem, align 512", make_mem_512, .unit = 512 },
@@ -132,6 +169,28 @@ const struct store_maker store_makers[] = {
   { "align 512 and an odd end", make_align_512, .unit = 1 },
   { "align 4096", make_align_4096, .unit = 1 },
   { "align 65536", make_align_64k, .unit = 1 },
+  { "vhd1", make_vhd1, .unit = 512, .only_512 = true },
+  { "vhd1, align 4096 and an odd end", make_vhd1_4096, .unit = 512,
+    .only_512 = true },
+  { "file", make_file, .unit = 1 },
+  { "file, nothing left cached", make_file_none, .unit = 1 },
+  { "file, direct", make_file_direct, .unit = 4096 },
+  { "layered: ram", make_layered_ram, .unit = 1 },
+  { "layered: ram over a cache over a disk", make_layered_cache, .unit = 1 },
+  { "layered: written through to a shorter disk", make_layered_through,
+    .unit = 1 },
+#ifdef HAVE_SQLITE
+  { "layered: sqlite", make_layered_sqlite, .unit = 1 },
+#endif
+#define IMAGE_VHD1 .unit = 512, .only_512 = true, .is_image = true
+#define IMAGE_VHDX .unit = 512, .is_image = true
+  { "vhd1 dynamic", make_image_vhd1, IMAGE_VHD1 },
+  { "vhd1 dynamic, blocks of 4K", make_image_vhd1_4k, IMAGE_VHD1 },
+  { "vhd1 over a shorter parent", make_image_vhd1_child, IMAGE_VHD1 },
+  { "vhd1, hiding its parent", make_image_vhd1_hides, IMAGE_VHD1 },
+  { "vhdx dynamic", make_image_vhdx, IMAGE_VHDX },
+  { "vhdx over a shorter parent", make_image_vhdx_child, IMAGE_VHDX },
+  { "vhdx, hiding its parent", make_image_vhdx_hides, IMAGE_VHDX },
 };
 
 const unsigned nstore_makers = ARRAY_SIZE (store_makers);

@@ -13,6 +13,7 @@
 
 #include "conformance/store-suite.h"
 #include "support/alloc-fault.h"
+#include "support/log-memory.h"
 #include "support/must.h"
 #include "support/store-fault.h"
 
@@ -44,6 +45,8 @@ end_env (struct store_env *env)
     nftw (env->dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
   free (env->dir);
   free (env->opaque);
+  store_close (env->medium);
+  store_close (env->parent);
   *env = (struct store_env){ 0 };
 }
 
@@ -52,6 +55,7 @@ open_subject (struct subject *t, int i, uint64_t size, bool read_only)
 {
   const struct store_maker *m = &store_makers[i / 2];
 
+  log_memory_clear ();
   *t = (struct subject){ .maker = m };
   t->spec.sector_size = i % 2 ? 4096 : 512;
   t->spec.read_only = read_only;
@@ -63,7 +67,10 @@ open_subject (struct subject *t, int i, uint64_t size, bool read_only)
     t->spec.size = ROUND_UP (t->spec.size, t->spec.sector_size);
   t->s = m->create (&t->env, &t->spec);
   if (t->s == NULL) {
+    const int e = errno;
+
     end_env (&t->env);
+    errno = e;
     return false;
   }
   t->unit = t->s->info.align;
@@ -91,6 +98,17 @@ subject_close (struct subject *t)
   end_env (&t->env);
   free (t->oracle);
   *t = (struct subject){ 0 };
+}
+
+void
+subject_reopen (struct subject *t)
+{
+  store_close (t->s);
+  t->s = t->maker->create (&t->env, &t->spec);
+  if (t->s == NULL) {
+    log_memory_print ();
+    ck_abort_msg ("%s: does not open again", t->maker->name);
+  }
 }
 
 /* Sometimes to a sector or a page, often to the end of the disk. */

@@ -34,6 +34,10 @@ struct store_env {
   struct store *faulty;
   /* For the maker: freed with free (). */
   void *opaque;
+  /* Of an image: what outlives its store.  If there is a medium, create
+   * opens what is in it.
+   */
+  struct store *medium, *parent;
 };
 
 /* A fresh directory for files, removed after the test. */
@@ -48,7 +52,22 @@ struct store_maker {
   struct store *(*create) (struct store_env *env, const struct store_spec *o);
   uint64_t unit; /* a disk's size must be a multiple of this */
   bool only_512; /* sectors of 4096 bytes are not possible */
+  /* It has whole sectors, becomes smaller only where nothing is stored,
+   * and if its metadata could not be made durable it must be opened again
+   * before it can be changed.
+   */
+  bool is_image;
 };
+
+/* Makers that have files of their own. */
+typedef struct store *store_make (struct store_env *env,
+                                  const struct store_spec *o);
+extern store_make make_file, make_file_none, make_file_direct;
+extern store_make make_layered_ram, make_layered_cache, make_layered_through;
+extern store_make make_layered_sqlite;
+extern store_make make_image_vhd1, make_image_vhd1_4k, make_image_vhd1_child;
+extern store_make make_image_vhd1_hides;
+extern store_make make_image_vhdx, make_image_vhdx_child, make_image_vhdx_hides;
 
 extern const struct store_maker store_makers[];
 extern const unsigned nstore_makers;
@@ -74,6 +93,9 @@ struct subject {
 extern bool subject_open (struct subject *t, int i, uint64_t size);
 extern bool subject_open_read_only (struct subject *t, int i, uint64_t size);
 extern void subject_close (struct subject *t);
+
+/* Close and open an image. */
+extern void subject_reopen (struct subject *t);
 
 /* A random range inside the disk that the store takes: at most MOST
  * bytes, not empty.

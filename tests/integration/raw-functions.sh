@@ -8,8 +8,7 @@ requires_client () {
     for python in python3 /usr/bin/python3; do
         ! "$python" -c 'import nbd' 2>/dev/null || return 0
     done
-    echo "SKIP: needs libnbd's Python module"
-    exit 77
+    skip "needs libnbd's Python module"
 }
 
 # client SOCK [EXPORT]: run the Python on standard input with a connected
@@ -53,8 +52,7 @@ trace_nbdkit () {
         kill -0 "$strace_pid" 2>/dev/null || break
         sleep 0.02
     done
-    echo "SKIP: strace cannot attach: $(head -1 "$1.err")"
-    exit 77
+    skip "strace cannot attach: $(head -1 "$1.err")"
 }
 
 trace_end () {

@@ -22,10 +22,8 @@ for i in range(256):
 EOF
 stop_nbdkit "$tmp/sock"
 # On a file system in memory there is nothing else to be in.
-[[ $(stat -f -c %T "$tmp") != tmpfs ]] || {
-    echo "SKIP: $tmp is in memory"
-    exit 77
-}
+[[ $(stat -f -c %T "$tmp") != tmpfs ]] ||
+    skip "$tmp is in memory"
 (( $(pages "$tmp/disk") < 256 )) || fail "written: $(pages "$tmp/disk") pages"
 
 start_nbdkit "$tmp/sock2" raw "$tmp/disk" cache=none fadvise=sequential

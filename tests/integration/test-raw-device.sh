@@ -14,10 +14,8 @@ requires_client
 
 # loop FILE ARGS...: a loop device over the file, in $loop.
 loop () {
-    loop=$(losetup --find --show "${@:2}" "$1" 2>"$tmp/loop.err") || {
-        echo "SKIP: no loop device: $(cat "$tmp/loop.err")"
-        exit 77
-    }
+    loop=$(losetup --find --show "${@:2}" "$1" 2>"$tmp/loop.err") ||
+        skip "no loop device: $(cat "$tmp/loop.err")"
     cleanup_fn losetup -d "$loop"
 }
 

@@ -15,10 +15,8 @@ truncate -s 1M "$tmp/disk"
 printf x | dd of="$tmp/disk" bs=64K seek=4 conv=notrunc status=none
 "${python}" -c 'import os, sys
 fd = os.open(sys.argv[1], os.O_RDONLY)
-sys.exit(os.lseek(fd, 0, os.SEEK_DATA) != 262144)' "$tmp/disk" || {
-    echo "SKIP: $tmp is on a file system without SEEK_DATA"
-    exit 77
-}
+sys.exit(os.lseek(fd, 0, os.SEEK_DATA) != 262144)' "$tmp/disk" ||
+    skip "$tmp is on a file system without SEEK_DATA"
 block=$(( $("${python}" -c 'import os, sys
 fd = os.open(sys.argv[1], os.O_RDONLY)
 print(os.lseek(fd, 262144, os.SEEK_HOLE))' "$tmp/disk") - 262144 ))
@@ -50,7 +48,9 @@ EOF
 truncate -s 5T "$tmp/large"
 start_nbdkit "$tmp/sock2" raw "$tmp/large"
 client "$tmp/sock2" <<'EOF'
-assert extents((1 << 32) - 1, 0) == [((1 << 32) - 1, 3)]
+# (Later servers answer for a little less than was asked for.)
+[(count, kind)] = extents((1 << 32) - 1, 0)
+assert (1 << 32) - 65536 <= count < 1 << 32 and kind == 3, (count, kind)
 h.pwrite(b"end", (5 << 40) - 3)
 assert h.pread(4, (5 << 40) - 4) == b"\0end"
 EOF

@@ -9,6 +9,7 @@ source "$srcdir/tests/integration/raw-functions.sh"
 set -e -u
 
 requires qemu-io --version
+requires qemu-img --version
 requires nbdinfo --version
 requires_client
 

@@ -10,7 +10,7 @@
 
 #include "layer/layer.h"
 
-/* Nothing present.  Never NULL. */
+/* Nothing present.  It keeps marks if INFO says so.  Never NULL. */
 extern struct layer *layer_mem_create (const struct layer_info *info);
 
 #endif /* DISKSTACK_TEST_LAYER_MEM_H */

@@ -12,6 +12,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 struct rng {
@@ -53,10 +54,16 @@ rng_one_in (struct rng *r, uint64_t n)
 static inline void
 rng_fill (struct rng *r, void *buf, size_t count)
 {
+  const uint64_t ones = UINT64_C (0x0101010101010101);
   uint8_t *p = buf;
 
-  for (size_t i = 0; i < count; i++)
-    p[i] = (uint8_t) (1 + rng_below (r, 255));
+  for (size_t i = 0; i < count; i += sizeof ones) {
+    uint64_t word = rng_next (r);
+
+    /* Bytes that are 0 become 1. */
+    word |= ((word - ones) & ~word & ones << 7) >> 7;
+    memcpy (p + i, &word, count - i < sizeof word ? count - i : sizeof word);
+  }
 }
 
 /* The seed of this run, from the environment or the clock; printed. */

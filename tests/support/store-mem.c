@@ -20,7 +20,7 @@ struct store_mem {
   struct store_ops ops; /* which ones there are depends on the options */
   struct store_mem_options o;
   pthread_mutex_t lock;
-  struct image *image;
+  struct mem_image *image;
 };
 
 static struct store_mem *
@@ -34,7 +34,7 @@ mem_close (struct store *s)
 {
   struct store_mem *m = to_mem (s);
 
-  image_free (m->image);
+  mem_image_free (m->image);
   pthread_mutex_destroy (&m->lock);
   free (m);
 }
@@ -45,7 +45,7 @@ mem_read (struct store *s, void *buf, size_t count, uint64_t offset, int *err)
   struct store_mem *m = to_mem (s);
 
   LOCK_SCOPE (&m->lock);
-  image_read (m->image, buf, count, offset);
+  mem_image_read (m->image, buf, count, offset);
   return 0;
 }
 
@@ -56,7 +56,7 @@ mem_write (struct store *s, const void *buf, size_t count, uint64_t offset,
   struct store_mem *m = to_mem (s);
 
   LOCK_SCOPE (&m->lock);
-  image_write (m->image, buf, count, offset);
+  mem_image_write (m->image, buf, count, offset);
   return 0;
 }
 
@@ -68,9 +68,9 @@ mem_trim (struct store *s, uint64_t count, uint64_t offset, unsigned flags,
 
   LOCK_SCOPE (&m->lock);
   if (m->o.trim_fill == 0)
-    image_punch (m->image, count, offset);
+    mem_image_punch (m->image, count, offset);
   else
-    image_fill (m->image, m->o.trim_fill, count, offset);
+    mem_image_fill (m->image, m->o.trim_fill, count, offset);
   return 0;
 }
 
@@ -87,9 +87,9 @@ mem_zero (struct store *s, uint64_t count, uint64_t offset, unsigned flags,
   }
   LOCK_SCOPE (&m->lock);
   if (flags & STORE_MAY_TRIM)
-    image_punch (m->image, count, offset);
+    mem_image_punch (m->image, count, offset);
   else
-    image_fill (m->image, 0, count, offset);
+    mem_image_fill (m->image, 0, count, offset);
   return 0;
 }
 
@@ -103,7 +103,7 @@ mem_extents (struct store *s, uint64_t count, uint64_t offset, unsigned flags,
   LOCK_SCOPE (&m->lock);
   while (offset < end && !extent_list_full (out)) {
     uint64_t next;
-    const bool hole = image_is_hole (m->image, offset, end, &next);
+    const bool hole = mem_image_is_hole (m->image, offset, end, &next);
 
     if (extent_list_add (out, next - offset,
                          hole ? EXTENT_HOLE | EXTENT_ZERO : 0, err) == -1)
@@ -125,7 +125,7 @@ mem_resize (struct store *s, uint64_t size, int *err)
   struct store_mem *m = to_mem (s);
 
   LOCK_SCOPE (&m->lock);
-  image_resize (m->image, size);
+  mem_image_resize (m->image, size);
   return 0;
 }
 
@@ -163,12 +163,12 @@ store_mem_create (const struct store_mem_options *o)
     .resize = o->resize ? mem_resize : NULL,
   };
   pthread_mutex_init (&m->lock, NULL);
-  m->image = image_create (o->size);
+  m->image = mem_image_create (o->size);
   store_init (&m->store, &m->ops, &o->info, o->size);
   return &m->store;
 }
 
-struct image *
+struct mem_image *
 store_mem_image (struct store *s)
 {
   return to_mem (s)->image;

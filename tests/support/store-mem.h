@@ -8,7 +8,7 @@
 #define DISKSTACK_TEST_STORE_MEM_H
 
 #include "store/store.h"
-#include "support/image.h"
+#include "support/mem-image.h"
 
 struct store_mem_options {
   uint64_t size;
@@ -37,6 +37,6 @@ extern struct store *store_mem_create (const struct store_mem_options *o);
 /* The content, beside the store: no range lock, no counting, no fault.
  * Not while operations are running.
  */
-extern struct image *store_mem_image (struct store *s);
+extern struct mem_image *store_mem_image (struct store *s);
 
 #endif /* DISKSTACK_TEST_STORE_MEM_H */

@@ -20,7 +20,7 @@
 
 #include "base/align.h"
 #include "base/cleanup.h"
-#include "support/image.h"
+#include "support/mem-image.h"
 #include "support/must.h"
 #include "support/rng.h"
 #include "support/store-op.h"
@@ -43,7 +43,7 @@ struct record {
  */
 struct base {
   _Atomic unsigned refs;
-  struct image *image;
+  struct mem_image *image;
 };
 
 struct store_sim {
@@ -53,7 +53,7 @@ struct store_sim {
 
   pthread_mutex_t lock; /* protects what follows */
   struct base *below;   /* what initial is a branch of, or NULL */
-  struct image *initial, *now;
+  struct mem_image *initial, *now;
   uint64_t position;
   struct record *v;
   size_t len, cap;
@@ -69,7 +69,7 @@ to_sim (struct store *s)
 }
 
 static struct base *
-base_create (struct image *image)
+base_create (struct mem_image *image)
 {
   struct base *b = must_malloc (sizeof *b);
 
@@ -82,7 +82,7 @@ static void
 base_unref (struct base *b)
 {
   if (b != NULL && atomic_fetch_sub (&b->refs, 1) == 1) {
-    image_free (b->image);
+    mem_image_free (b->image);
     free (b);
   }
 }
@@ -125,11 +125,11 @@ append_data (struct store_sim *m, uint64_t start, uint64_t end, bool fua)
   if (start == end)
     return;
   start = ROUND_DOWN (start, m->piece);
-  end = min_u64 (ROUND_UP (end, m->piece), image_size (m->now));
+  end = min_u64 (ROUND_UP (end, m->piece), mem_image_size (m->now));
   r = append (m, STORE_OP_WRITE, start, end - start);
   r->fua = fua;
   r->data = must_malloc (end - start);
-  image_read (m->now, r->data, end - start, start);
+  mem_image_read (m->now, r->data, end - start, start);
 }
 
 /* Record that [START, END) was filled with BYTE. */
@@ -139,7 +139,7 @@ append_fill (struct store_sim *m, uint64_t start, uint64_t end, uint8_t byte,
 {
   const uint64_t body_start = ROUND_UP (start, m->piece);
   const uint64_t body_end =
-    end == image_size (m->now) ? end : ROUND_DOWN (end, m->piece);
+    end == mem_image_size (m->now) ? end : ROUND_DOWN (end, m->piece);
   struct record *r;
 
   if (body_start >= body_end) {
@@ -163,8 +163,8 @@ sim_close (struct store *s)
 
   forget (m);
   free (m->v);
-  image_free (m->now);
-  image_free (m->initial);
+  mem_image_free (m->now);
+  mem_image_free (m->initial);
   base_unref (m->below);
   pthread_mutex_destroy (&m->lock);
   free (m);
@@ -176,7 +176,7 @@ sim_read (struct store *s, void *buf, size_t count, uint64_t offset, int *err)
   struct store_sim *m = to_sim (s);
 
   LOCK_SCOPE (&m->lock);
-  image_read (m->now, buf, count, offset);
+  mem_image_read (m->now, buf, count, offset);
   return 0;
 }
 
@@ -187,7 +187,7 @@ sim_write (struct store *s, const void *buf, size_t count, uint64_t offset,
   struct store_sim *m = to_sim (s);
 
   LOCK_SCOPE (&m->lock);
-  image_write (m->now, buf, count, offset);
+  mem_image_write (m->now, buf, count, offset);
   append_data (m, offset, offset + count, flags & STORE_FUA);
   m->position++;
   return 0;
@@ -211,7 +211,7 @@ sim_zero (struct store *s, uint64_t count, uint64_t offset, unsigned flags,
   struct store_sim *m = to_sim (s);
 
   LOCK_SCOPE (&m->lock);
-  image_punch (m->now, count, offset);
+  mem_image_punch (m->now, count, offset);
   append_fill (m, offset, offset + count, 0, flags & STORE_FUA);
   m->position++;
   return 0;
@@ -224,7 +224,7 @@ sim_trim (struct store *s, uint64_t count, uint64_t offset, unsigned flags,
   struct store_sim *m = to_sim (s);
 
   LOCK_SCOPE (&m->lock);
-  image_fill (m->now, m->trim_fill, count, offset);
+  mem_image_fill (m->now, m->trim_fill, count, offset);
   append_fill (m, offset, offset + count, m->trim_fill, flags & STORE_FUA);
   m->position++;
   return 0;
@@ -240,7 +240,7 @@ sim_extents (struct store *s, uint64_t count, uint64_t offset, unsigned flags,
   LOCK_SCOPE (&m->lock);
   while (offset < end && !extent_list_full (out)) {
     uint64_t next;
-    const bool hole = image_is_hole (m->now, offset, end, &next);
+    const bool hole = mem_image_is_hole (m->now, offset, end, &next);
 
     if (extent_list_add (out, next - offset,
                          hole ? EXTENT_HOLE | EXTENT_ZERO : 0, err) == -1)
@@ -256,7 +256,7 @@ sim_resize (struct store *s, uint64_t size, int *err)
   struct store_sim *m = to_sim (s);
 
   LOCK_SCOPE (&m->lock);
-  image_resize (m->now, size);
+  mem_image_resize (m->now, size);
   append (m, STORE_OP_RESIZE, 0, size);
   m->position++;
   return 0;
@@ -276,7 +276,7 @@ static const struct store_ops sim_ops = {
 
 /* Over INITIAL, a branch of BELOW; takes both. */
 static struct store *
-create (const struct store_sim_options *o, struct image *initial,
+create (const struct store_sim_options *o, struct mem_image *initial,
         struct base *below)
 {
   struct store_sim *m = must_calloc (1, sizeof *m);
@@ -286,15 +286,15 @@ create (const struct store_sim_options *o, struct image *initial,
   pthread_mutex_init (&m->lock, NULL);
   m->below = below;
   m->initial = initial;
-  m->now = image_branch (initial);
-  store_init (&m->store, &sim_ops, &o->info, image_size (initial));
+  m->now = mem_image_branch (initial);
+  store_init (&m->store, &sim_ops, &o->info, mem_image_size (initial));
   return &m->store;
 }
 
 struct store *
 store_sim_create_with (const struct store_sim_options *o)
 {
-  return create (o, image_create (o->size), NULL);
+  return create (o, mem_image_create (o->size), NULL);
 }
 
 struct store *
@@ -324,17 +324,17 @@ void
 store_sim_settle (struct store *s)
 {
   struct store_sim *m = to_sim (s);
-  struct image *now;
+  struct mem_image *now;
 
   LOCK_SCOPE (&m->lock);
   forget (m);
-  now = image_copy (m->now);
-  image_free (m->now);
-  image_free (m->initial);
+  now = mem_image_copy (m->now);
+  mem_image_free (m->now);
+  mem_image_free (m->initial);
   base_unref (m->below);
   m->below = NULL;
   m->initial = now;
-  m->now = image_branch (now);
+  m->now = mem_image_branch (now);
 }
 
 /* ------------------------------------------------------------------ */
@@ -376,26 +376,27 @@ record_pieces (const struct store_sim *m, const struct record *r)
 /* Lay piece K of the record over the image, as far as it reaches. */
 static void
 apply_piece (const struct store_sim *m, const struct record *r, uint64_t k,
-             struct image *image)
+             struct mem_image *image)
 {
   const uint64_t offset = r->offset + k * m->piece;
   uint64_t end = min_u64 (offset + m->piece, r->offset + r->count);
 
-  end = min_u64 (end, image_size (image));
+  end = min_u64 (end, mem_image_size (image));
   if (offset >= end)
     return;
   if (r->data != NULL)
-    image_write (image, r->data + (offset - r->offset), end - offset, offset);
+    mem_image_write (image, r->data + (offset - r->offset), end - offset,
+                     offset);
   else
-    image_fill (image, r->fill, end - offset, offset);
+    mem_image_fill (image, r->fill, end - offset, offset);
 }
 
 static void
 apply_all (const struct store_sim *m, const struct record *r,
-           struct image *image)
+           struct mem_image *image)
 {
   if (r->kind == STORE_OP_RESIZE)
-    image_resize (image, r->count);
+    mem_image_resize (image, r->count);
   for (uint64_t k = 0; r->kind == STORE_OP_WRITE && k < record_pieces (m, r);
        k++)
     apply_piece (m, r, k, image);
@@ -409,11 +410,11 @@ durable_image (struct store_sim *m, size_t len)
 {
   if (m->durable == NULL || m->durable_len > len) {
     base_unref (m->durable);
-    m->durable = base_create (image_copy (m->initial));
+    m->durable = base_create (mem_image_copy (m->initial));
     m->durable_len = 0;
   }
   else if (m->durable_len < len && atomic_load (&m->durable->refs) > 1) {
-    struct base *copy = base_create (image_copy (m->durable->image));
+    struct base *copy = base_create (mem_image_copy (m->durable->image));
 
     base_unref (m->durable);
     m->durable = copy;
@@ -426,7 +427,7 @@ durable_image (struct store_sim *m, size_t len)
 
 static void
 apply_pending (const struct store_sim *m, size_t from, size_t to,
-               uint64_t position, bool in_flight, struct image *image,
+               uint64_t position, bool in_flight, struct mem_image *image,
                store_sim_pick pick, void *opaque)
 {
   struct store_sim_piece p = { 0 };
@@ -447,7 +448,7 @@ apply_pending (const struct store_sim *m, size_t from, size_t to,
       else if (r->kind == STORE_OP_WRITE)
         apply_piece (m, r, k, image);
       else if (!resize_lost)
-        image_resize (image, r->count);
+        mem_image_resize (image, r->count);
     }
   }
 }
@@ -485,12 +486,12 @@ store_sim_crash (struct store *s, uint64_t position, bool in_flight,
                                        .trim_fill = m->trim_fill };
   size_t len, durable;
   struct base *below;
-  struct image *image;
+  struct mem_image *image;
 
   LOCK_SCOPE (&m->lock);
   find_records (m, position, in_flight, &len, &durable);
   below = durable_image (m, durable);
-  image = image_branch (below->image);
+  image = mem_image_branch (below->image);
   apply_pending (m, durable, len, position, in_flight, image, pick, opaque);
   return create (&o, image, below);
 }

@@ -29,6 +29,8 @@
 
 static int openat_rdwr_errno;    /* openat for writing fails with this */
 static int ftruncate_errno;      /* ftruncate does */
+static int fsync_errno;          /* fsync does */
+static unsigned fsyncs;          /* how many there were, of directories */
 static int lock_errno;           /* every locking fcntl does */
 static int lock_fails_on = -1;   /* or only that of this byte */
 static atomic_int syncs;         /* how many fdatasyncs have begun */
@@ -42,6 +44,7 @@ extern int __wrap_ftruncate (int fd, off_t size);
 extern int __real_fcntl (int fd, int cmd, ...);
 extern int __wrap_fcntl (int fd, int cmd, ...);
 extern int __wrap_fdatasync (int fd);
+extern int __wrap_fsync (int fd);
 
 int
 __wrap_openat (int dir_fd, const char *path, int flags, ...)
@@ -102,6 +105,17 @@ __wrap_fdatasync (int fd)
     return -1;
   }
   return 0;
+}
+
+int
+__wrap_fsync (int fd)
+{
+  struct stat st;
+
+  ck_assert (fstat (fd, &st) == 0 && S_ISDIR (st.st_mode));
+  fsyncs++;
+  errno = fsync_errno;
+  return fsync_errno != 0 ? -1 : 0;
 }
 
 /* ------------------------------------------------------------------ */
@@ -326,6 +340,7 @@ START_TEST (creates)
   ck_assert (stat ("new", &st) == 0);
   ck_assert_int_eq (st.st_blocks, 0);
   host_file_unref (f);
+  ck_assert_uint_eq (fsyncs, 1);
 
   /* An existing file is not touched, not even through a dangling link. */
   ck_assert (host_file_create (&o, 1) == NULL);
@@ -350,6 +365,25 @@ START_TEST (failed_creation_leaves_nothing)
   ck_assert (access ("new", F_OK) == -1);
   ck_assert (host_file_create (&o, UINT64_MAX) == NULL);
   ck_assert (access ("new", F_OK) == -1);
+
+  fsync_errno = EIO;
+  ck_assert (host_file_create (&o, 1 << 20) == NULL);
+  ck_assert_int_eq (errno, EIO);
+  ck_assert (log_memory_contains ("create: new: sync of its directory"));
+  ck_assert (access ("new", F_OK) == -1);
+}
+END_TEST
+
+/* Not every file system can sync one. */
+START_TEST (creates_where_directories_have_no_sync)
+{
+  const struct host_file_options o = { .path = "new" };
+  struct host_file *f;
+
+  fsync_errno = EINVAL;
+  f = host_file_create (&o, 1 << 20);
+  ck_assert (f != NULL);
+  host_file_unref (f);
 }
 END_TEST
 
@@ -703,6 +737,7 @@ main (void)
     takes_descriptors,
     creates,
     failed_creation_leaves_nothing,
+    creates_where_directories_have_no_sync,
     lock_bytes,
     locks_out,
     lock_failure_restores,

@@ -89,6 +89,34 @@ START_TEST (not_sizes)
 }
 END_TEST
 
+START_TEST (times)
+{
+  static const struct {
+    const char *text;
+    uint32_t ms;
+  } cases[] = {
+    { "0", 0 },      { "1", 1000 },
+    { "1.5", 1500 }, { "0.05", 50 },
+    { "0.001", 1 },  { "12.345", 12345 },
+    { "007", 7000 }, { "4294967.295", UINT32_MAX },
+  };
+  static const char *const wrong[] = {
+    "",    "-1",   ".5",  "1.",    "1.x",         "1.2345",
+    "1s",  " 1",   "1,5", "1.2.3", "4294967.296", "99999999999999999999999",
+    "1e3", "0x10",
+  };
+  uint32_t ms;
+
+  for (size_t i = 0; i < ARRAY_SIZE (cases); i++) {
+    ck_assert_msg (parse_milliseconds (cases[i].text, &ms), "%s",
+                   cases[i].text);
+    ck_assert_uint_eq (ms, cases[i].ms);
+  }
+  for (size_t i = 0; i < ARRAY_SIZE (wrong); i++)
+    ck_assert_msg (!parse_milliseconds (wrong[i], &ms), "%s", wrong[i]);
+}
+END_TEST
+
 START_TEST (for_people)
 {
   static const struct {
@@ -141,7 +169,8 @@ END_TEST
 int
 main (void)
 {
-  const TTest *const tests[] = { sizes, not_sizes, for_people, short_buffer };
+  const TTest *const tests[] = { sizes, not_sizes, times, for_people,
+                                 short_buffer };
 
   return test_main ("parse", tests, ARRAY_SIZE (tests));
 }

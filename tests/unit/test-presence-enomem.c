@@ -13,6 +13,7 @@
 
 #include <check.h>
 #include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -106,7 +107,7 @@ check_failed (const struct presence *p, const uint8_t *model, uint64_t start,
 
 /* Returns whether it ran to the end with no failure. */
 static bool
-run_steps (uint8_t *model, unsigned nth)
+run_steps (uint8_t *model, unsigned nth, bool reclaim)
 {
   struct presence *p;
   bool failed = false;
@@ -134,6 +135,8 @@ run_steps (uint8_t *model, unsigned nth)
           ck_abort_msg ("failed again");
       }
       memset (model + start, value, s->n);
+      if (reclaim)
+        presence_reclaim (p);
     }
     ck_assert_uint_eq (model_differs (model, p, 0, NBITS), NBITS);
   }
@@ -149,11 +152,121 @@ START_TEST (each_allocation)
   unsigned nth = 1;
 
   ck_assert_ptr_nonnull (model);
-  while (!run_steps (model, nth))
+  while (!run_steps (model, nth, _i))
     nth++;
   fail_at = 0;
   printf ("%u allocations\n", nth - 1);
-  ck_assert_uint_gt (nth, 10);
+  ck_assert_uint_gt (nth, _i ? 5 : 10);
+  free (model);
+}
+END_TEST
+
+/* Ranges to reserve, and what is done around them before they change. */
+static const struct {
+  uint64_t start, n;
+} reserved[] = {
+  { 5, 1 },
+  { LEAF, LEAF },
+  { LEAF + 3, 2 * LEAF },
+  { LOW - 1, 2 },
+  { HIGH - 70, 3 * LOW },
+  { 2 * HIGH + 100, NBITS - 2 * HIGH - 100 },
+  { 0, NBITS },
+  { NBITS - 1, 1 },
+};
+
+/* A change of [START, START+N) that must need no memory. */
+static void
+change_reserved (struct presence *p, uint8_t *model, uint64_t start, uint64_t n,
+                 bool value)
+{
+  fail_at = 1;
+  if ((value ? presence_set : presence_clear) (p, start, n) == -1)
+    ck_abort_msg ("reserved, and failed all the same");
+  ck_assert_uint_eq (fail_at, 1);
+  fail_at = 0;
+  memset (model + start, value, n);
+  ck_assert_uint_eq (model_differs (model, p, 0, NBITS), NBITS);
+}
+
+/* Another thread reclaims: it must not get what is reserved. */
+static void *
+reclaim_thread (void *arg)
+{
+  presence_reclaim (arg);
+  presence_reclaim (arg);
+  return NULL;
+}
+
+/* Then take what there is to spare, so that nothing is left for who
+ * reserved it: until there is a new chunk.  Where all is VALUE but
+ * perhaps near BUSY.
+ */
+static void
+reclaim_and_use_up (struct presence *p, uint8_t *model, uint64_t busy,
+                    bool value)
+{
+  const size_t memory = presence_memory (p);
+  pthread_t thread;
+
+  ck_assert_int_eq (pthread_create (&thread, NULL, reclaim_thread, p), 0);
+  pthread_join (thread, NULL);
+  for (uint64_t at = LEAF / 2; presence_memory (p) == memory; at += LEAF) {
+    ck_assert_uint_lt (at, NBITS);
+    if (at / LOW == busy / LOW)
+      continue;
+    ck_assert_int_eq ((value ? presence_clear : presence_set) (p, at, 1), 0);
+    model[at] = !value;
+  }
+}
+
+/* With everything around it FULL or EMPTY, whose nodes it needs. */
+static void
+reserve_and_change (uint8_t *model, bool around, uint64_t start, uint64_t n)
+{
+  struct presence *p = presence_create (NBITS);
+  struct presence_hold hold;
+  unsigned nth = 0;
+
+  ck_assert_ptr_nonnull (p);
+  memset (model, around, NBITS);
+  if (around)
+    ck_assert_int_eq (presence_set (p, 0, NBITS), 0);
+  presence_hold (p, &hold);
+  do {
+    fail_at = ++nth;
+    errno = 0;
+    if (presence_reserve (p, start, n) == 0)
+      break;
+    ck_assert_int_eq (errno, ENOMEM);
+    ck_assert_uint_eq (model_differs (model, p, 0, NBITS), NBITS);
+  } while (nth < 100);
+  fail_at = 0;
+  ck_assert_uint_eq (model_differs (model, p, 0, NBITS), NBITS);
+
+  reclaim_and_use_up (p, model, start, around);
+  change_reserved (p, model, start, n, !around);
+  change_reserved (p, model, start, n, around);
+  /* What happens to others does not matter. */
+  memset (model, !around, NBITS);
+  ck_assert_int_eq ((around ? presence_clear : presence_set) (p, 0, NBITS), 0);
+  reclaim_and_use_up (p, model, start, !around);
+  change_reserved (p, model, start, n, around);
+  presence_release (p, &hold);
+  presence_reclaim (p);
+  ck_assert_uint_eq (model_differs (model, p, 0, NBITS), NBITS);
+  presence_free (p);
+}
+
+START_TEST (reserve)
+{
+  uint8_t *model = malloc (NBITS);
+
+  ck_assert_ptr_nonnull (model);
+  for (size_t i = 0; i < ARRAY_SIZE (reserved); i++) {
+    reserve_and_change (model, false, reserved[i].start, reserved[i].n);
+    reserve_and_change (model, true, reserved[i].start, reserved[i].n);
+  }
   free (model);
 }
 END_TEST
@@ -167,7 +280,8 @@ main (void)
   int failed;
 
   tcase_set_timeout (tc, 600);
-  tcase_add_test (tc, each_allocation);
+  tcase_add_loop_test (tc, each_allocation, 0, 2);
+  tcase_add_test (tc, reserve);
   suite_add_tcase (s, tc);
   sr = srunner_create (s);
   srunner_run_all (sr, CK_ENV);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
  * Random operations on presence sets of several sizes, each compared
- * with the same on a byte for each bit.  SEED in the environment runs
- * one sequence again.
+ * with the same on a byte for each bit, while memory is reclaimed all
+ * the time.  SEED in the environment runs one sequence again.
  */
 
 #include <config.h>
@@ -90,6 +90,19 @@ random_range (struct run *r, uint64_t *start, uint64_t *n)
   *n = min_u64 (*n, r->nbits - *start);
 }
 
+/* Change nothing but what is behind the bits. */
+static void
+step_reclaim (struct run *r)
+{
+  const size_t memory = presence_memory (r->p);
+
+  presence_reclaim (r->p);
+  REQUIRE (r, presence_memory (r->p) == memory);
+  REQUIRE (r, presence_memory_spare (r->p) <= memory);
+  /* Nobody was in the way: all is found at once. */
+  REQUIRE (r, presence_reclaim (r->p) == 0);
+}
+
 static void
 step_change (struct run *r)
 {
@@ -174,6 +187,8 @@ START_TEST (random_steps)
 
   for (; r.step < sizes[_i].steps; r.step++) {
     step_change (&r);
+    if (below (&r, 4) == 0)
+      step_reclaim (&r);
     step_check (&r);
     if (r.step % 100 == 0)
       REQUIRE (&r, model_differs (r.model, r.p, 0, r.nbits) == r.nbits);

@@ -1,19 +1,24 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Presence sets used by several threads at once.  Of most use when it is
- * built with ThreadSanitizer, which sees what the results cannot show.
- * All sets are small and made anew in each round, since nodes appear in
- * the tree only once.
+ * Presence sets used by several threads at once, while nodes come and go.
+ * Of most use when it is built with ThreadSanitizer, which sees what the
+ * results cannot show.  All sets are small and made anew in each round.
+ *
+ * All is done with the barrier of membarrier(2), and as where there is
+ * none; the linker replaces syscall here.
  */
 
 #include <config.h>
 
 #include <check.h>
+#include <errno.h>
 #include <pthread.h>
 #include <sched.h>
+#include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/align.h"
 #include "presence-model.h"
@@ -24,12 +29,38 @@
 #define LOW BIT (14)
 #define HIGH BIT (22)
 
+#define CELL_WORDS (LEAF / 64)
+
 #define THREADS 4
 
 /* The bits that are used: on both sides of a border of all levels. */
 #define FIRST (HIGH - 2 * LOW)
 #define NBITS (HIGH + 2 * LOW - 3)
 #define SPAN (NBITS - FIRST)
+
+/* What membarrier is called through fails. */
+static atomic_bool no_barrier;
+
+extern long __real_syscall (long number, ...);
+extern long __wrap_syscall (long number, ...);
+
+long
+__wrap_syscall (long number, ...)
+{
+  va_list ap;
+  int cmd, flags, cpu;
+
+  va_start (ap, number);
+  cmd = va_arg (ap, int);
+  flags = va_arg (ap, int);
+  cpu = va_arg (ap, int);
+  va_end (ap);
+  if (atomic_load (&no_barrier)) {
+    errno = ENOSYS;
+    return -1;
+  }
+  return __real_syscall (number, cmd, flags, cpu);
+}
 
 struct round;
 
@@ -43,6 +74,7 @@ struct worker {
 
 struct round {
   struct presence *p;
+  unsigned rounds;
   pthread_barrier_t start;
   uint64_t block;         /* so many bits have one owner */
   uint64_t used;          /* disjoint: of SPAN, by all together */
@@ -82,10 +114,13 @@ round_create (void)
   return r;
 }
 
+/* Every third set is made as where there is no barrier. */
 static void
 round_begin (struct round *r, bool full)
 {
+  atomic_store (&no_barrier, ++r->rounds % 3 == 0);
   r->p = presence_create (NBITS);
+  atomic_store (&no_barrier, false);
   ck_assert_ptr_nonnull (r->p);
   if (full)
     ck_assert_int_eq (presence_set (r->p, 0, NBITS), 0);
@@ -142,6 +177,8 @@ disjoint_worker (void *arg)
     EXPECT (w, presence_any (p, FIRST + start, n) == value);
     EXPECT (w, presence_test (p, FIRST + start + n / 2) == value);
     EXPECT (w, presence_count (p, FIRST + start, n) == (value ? n : 0));
+    if (random_next (&w->rnd) % 4 == 0)
+      presence_reclaim (p);
     own_range (w, &start, &n);
     EXPECT (w, presence_find (p, FIRST + start, FIRST + start + n, true) ==
                  FIRST + model_find (model, start, start + n, true));
@@ -190,8 +227,11 @@ told_once_worker (void *arg)
   pthread_barrier_wait (&w->round->start);
   if (w->round->sweep)
     /* From leaf to leaf, half of them with all of it at once. */
-    for (uint64_t at = 0; at < SPAN; at += LEAF)
+    for (uint64_t at = 0; at < SPAN; at += LEAF) {
       add_and_be_told (w, at, w->id % 4 < 2 ? LEAF : 8);
+      if (w->id == 3)
+        presence_reclaim (w->round->p);
+    }
   else
     for (unsigned i = 0; i < 50; i++) {
       uint64_t n = lengths[random_next (&w->rnd) % ARRAY_SIZE (lengths)];
@@ -302,6 +342,7 @@ publication_worker (void *arg)
   else
     while (atomic_load (&r->writers) > 0) {
       read_somewhere (w);
+      presence_reclaim (r->p);
       sched_yield (); /* valgrind would not do it */
     }
   return NULL;
@@ -345,6 +386,8 @@ anything_worker (void *arg)
       EXPECT (w, presence_clear (p, start, n) == 0);
     presence_run (p, start, NBITS, &end);
     EXPECT (w, end > start && end <= NBITS);
+    if (i % 8 == w->id)
+      presence_reclaim (p);
   }
   return NULL;
 }
@@ -374,6 +417,258 @@ START_TEST (anything)
 }
 END_TEST
 
+/* Each worker has every fourth block of 8 bits of a few leaves, some of
+ * which all of them empty or fill at about the same time; and each is a
+ * reader of bits that never change, beside them in other leaves, which
+ * share the nodes above.
+ */
+static void *
+recycle_worker (void *arg)
+{
+  struct worker *w = arg;
+  struct presence *p = w->round->p;
+  const uint64_t nleaves = 40, last = NBITS - 10;
+
+  pthread_barrier_wait (&w->round->start);
+  for (unsigned i = 0; i < 1500; i++) {
+    /* All are in one leaf for a while, then in the next. */
+    const uint64_t leaf = FIRST + i / 8 % (nleaves - 1) * LEAF;
+    const bool value = i / 8 / (nleaves - 1) % 2 == 0;
+    uint64_t end;
+
+    for (uint64_t at = leaf + w->id * 8; i % 8 == 0 && at < leaf + LEAF;
+         at += THREADS * 8) {
+      EXPECT (w, (value ? presence_set : presence_clear) (p, at, 8) == 0);
+      EXPECT (w, presence_all (p, at, 8) == value);
+      EXPECT (w, presence_any (p, at, 8) == value);
+    }
+    /* One of this worker's in the leaf goes the other way and back. */
+    const uint64_t own = leaf + (random_next (&w->rnd) % 32 * 4 + w->id) * 8;
+
+    if (value) {
+      EXPECT (w, presence_clear (p, own + 3, 1) == 0);
+      EXPECT (w, presence_run (p, own, own + 8, &end) && end == own + 3);
+      EXPECT (w, presence_test_and_set (p, own, 8) == 1);
+    }
+    else {
+      EXPECT (w, presence_test_and_set (p, own, 8) == 8);
+      EXPECT (w, presence_count (p, own, 8) == 8);
+      EXPECT (w, presence_clear (p, own, 8) == 0);
+    }
+    if (random_next (&w->rnd) % 3 != 0)
+      presence_reclaim (p);
+    EXPECT (w, presence_test (p, last));
+    EXPECT (w, !presence_test (p, last - 1));
+    EXPECT (w, presence_find (p, last - 9, NBITS, true) == last);
+  }
+  return NULL;
+}
+
+START_TEST (recycle)
+{
+  struct round *r = round_create ();
+  const size_t cell = 128;
+
+  for (unsigned i = 0; i < 6; i++) {
+    size_t root, used;
+
+    round_begin (r, false);
+    root = presence_memory (r->p);
+    ck_assert_int_eq (presence_set (r->p, NBITS - 10, 1), 0);
+    run_threads (r, recycle_worker, i);
+    /* Nobody is in the way now. */
+    while (presence_reclaim (r->p) > 0)
+      ;
+    ck_assert_int_eq (presence_clear (r->p, FIRST, SPAN), 0);
+    presence_reclaim (r->p);
+    ck_assert (!presence_any (r->p, 0, NBITS));
+    used = presence_memory (r->p) - presence_memory_spare (r->p);
+    ck_assert_uint_eq (used, root);
+    /* 48 leaves, and threads that were about to make the same node. */
+    ck_assert_uint_le (presence_memory (r->p) - root, 4 * 80 * cell);
+    presence_free (r->p);
+  }
+  free (r);
+}
+END_TEST
+
+/* The nodes of one region are used for the other, far away, and back: in
+ * the first one only bit 500 ever is set, in the second one all but that.
+ */
+#define ONE (LOW + 3 * LEAF)
+#define OTHER (HIGH + LOW - 5 * LEAF)
+
+static void
+take_turns (struct worker *w)
+{
+  struct presence *p = w->round->p;
+
+  for (unsigned i = 0; i < 4000; i++) {
+    EXPECT (w, presence_set (p, ONE + 500, 1) == 0);
+    EXPECT (w, presence_clear (p, ONE + 500, 1) == 0);
+    presence_reclaim (p);
+    EXPECT (w, presence_set (p, OTHER, 500) == 0);
+    EXPECT (w, presence_set (p, OTHER + 501, LEAF - 501) == 0);
+    EXPECT (w, presence_clear (p, OTHER, LEAF) == 0);
+    presence_reclaim (p);
+  }
+  atomic_fetch_sub (&w->round->writers, 1);
+}
+
+static void
+read_one (struct worker *w)
+{
+  const struct presence *p = w->round->p;
+  uint64_t words[CELL_WORDS], end;
+
+  switch (random_next (&w->rnd) % 6) {
+  case 0:
+    for (unsigned i = 0; i < 20; i++)
+      EXPECT (w, !presence_test (p, ONE + 501 + i * 17));
+    break;
+  case 1:
+    EXPECT (w, !presence_any (p, ONE + 501, LEAF - 501));
+    break;
+  case 2:
+    EXPECT (w, presence_count (p, ONE, LEAF) <= 1);
+    break;
+  case 3:
+    presence_get_words (p, ONE, words, CELL_WORDS);
+    for (unsigned i = 0; i < CELL_WORDS; i++)
+      EXPECT (w, (words[i] & ~(i == 7 ? BIT (52) : 0)) == 0);
+    break;
+  case 4:
+    EXPECT (w, !presence_run (p, ONE + 510, ONE + LEAF, &end));
+    EXPECT (w, end == ONE + LEAF);
+    break;
+  case 5:
+    end = presence_find (p, ONE, ONE + LEAF, true);
+    EXPECT (w, end == ONE + 500 || end == ONE + LEAF);
+    break;
+  }
+}
+
+static void *
+late_worker (void *arg)
+{
+  struct worker *w = arg;
+
+  pthread_barrier_wait (&w->round->start);
+  if (w->id == 0)
+    take_turns (w);
+  else
+    while (atomic_load (&w->round->writers) > 0)
+      read_one (w);
+  return NULL;
+}
+
+START_TEST (late_readers)
+{
+  struct round *r = round_create ();
+
+  for (unsigned i = 0; i < 3; i++) {
+    round_begin (r, false);
+    atomic_init (&r->writers, 1);
+    run_threads (r, late_worker, i);
+    presence_free (r->p);
+  }
+  free (r);
+}
+END_TEST
+
+/* More threads than have places of their own. */
+#define CROWD 100
+
+struct member {
+  pthread_barrier_t *barrier;
+  struct presence *p;
+  uint64_t bit;
+  unsigned errors;
+};
+
+static void *
+crowd_worker (void *arg)
+{
+  struct member *m = arg;
+  struct presence_hold hold, inner;
+
+  /* All have a hold at the same time. */
+  presence_hold (m->p, &hold);
+  presence_hold (m->p, &inner);
+  m->errors += presence_reserve (m->p, m->bit, 1) != 0;
+  pthread_barrier_wait (m->barrier);
+  presence_release (m->p, &inner);
+  m->errors += presence_reclaim (m->p) != 0;
+  m->errors += presence_test_and_set (m->p, m->bit, 1) != 1;
+  pthread_barrier_wait (m->barrier);
+  m->errors += !presence_test (m->p, m->bit);
+  presence_release (m->p, &hold);
+
+  for (unsigned i = 0; i < 200; i++) {
+    m->errors += presence_clear (m->p, m->bit, 1) != 0;
+    m->errors += presence_test (m->p, m->bit);
+    presence_reclaim (m->p);
+    m->errors += presence_test_and_set (m->p, m->bit, 1) != 1;
+    m->errors += !presence_test (m->p, m->bit);
+  }
+  m->errors += presence_clear (m->p, m->bit, 1) != 0;
+  return NULL;
+}
+
+START_TEST (crowd)
+{
+  static struct member member[CROWD];
+  pthread_t thread[CROWD];
+  pthread_barrier_t barrier;
+  struct presence *p;
+  size_t root;
+
+  atomic_store (&no_barrier, _i == 1);
+  p = presence_create (NBITS);
+  atomic_store (&no_barrier, false);
+  ck_assert_ptr_nonnull (p);
+  root = presence_memory (p);
+  pthread_barrier_init (&barrier, NULL, CROWD);
+  for (unsigned i = 0; i < CROWD; i++) {
+    member[i] = (struct member){ &barrier, p, FIRST + i * 37, 0 };
+    ck_assert_int_eq (
+      pthread_create (&thread[i], NULL, crowd_worker, &member[i]), 0);
+  }
+  for (unsigned i = 0; i < CROWD; i++) {
+    pthread_join (thread[i], NULL);
+    ck_assert_uint_eq (member[i].errors, 0);
+  }
+  pthread_barrier_destroy (&barrier);
+  while (presence_reclaim (p) > 0)
+    ;
+  ck_assert_uint_eq (presence_memory (p) - presence_memory_spare (p), root);
+  presence_free (p);
+}
+END_TEST
+
+/* The barrier worked, and does not any more: nothing is given back, and
+ * all else goes on.
+ */
+START_TEST (barrier_lost)
+{
+  struct presence *p = presence_create (NBITS);
+
+  ck_assert_int_eq (presence_set (p, 5, 1), 0);
+  ck_assert_int_eq (presence_clear (p, 5, 1), 0);
+  ck_assert_int_eq (presence_set (p, FIRST, 1), 0);
+  atomic_store (&no_barrier, true);
+  ck_assert_uint_eq (presence_reclaim (p), 0);
+  atomic_store (&no_barrier, false);
+  ck_assert_uint_eq (presence_reclaim (p), 0);
+  ck_assert (!presence_test (p, 5));
+  for (uint64_t i = 0; i < NBITS; i += LEAF)
+    ck_assert_int_eq (presence_test_and_set (p, i, 3), i == FIRST ? 2 : 3);
+  ck_assert (presence_all (p, FIRST, 3));
+  ck_assert_int_eq (presence_test_and_set (p, 4, 2), 2);
+  presence_free (p);
+}
+END_TEST
+
 int
 main (void)
 {
@@ -387,6 +682,10 @@ main (void)
   tcase_add_test (tc, told_once);
   tcase_add_loop_test (tc, publication, 0, ARRAY_SIZE (blocks));
   tcase_add_test (tc, anything);
+  tcase_add_test (tc, recycle);
+  tcase_add_test (tc, late_readers);
+  tcase_add_loop_test (tc, crowd, 0, 2);
+  tcase_add_test (tc, barrier_lost);
   suite_add_tcase (s, tc);
   sr = srunner_create (s);
   srunner_run_all (sr, CK_ENV);

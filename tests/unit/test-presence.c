@@ -13,6 +13,7 @@
 #include <stdlib.h>
 
 #include "base/align.h"
+#include "presence/presence-tree.h"
 #include "presence/presence.h"
 
 #define BIT(n) (UINT64_C (1) << (n))
@@ -276,7 +277,7 @@ START_TEST (huge_disk)
 
   ck_assert_ptr_nonnull (p);
   root = presence_memory (p);
-  ck_assert_uint_le (root, 260 * 1024);
+  ck_assert_uint_le (root, 264 * 1024);
   ck_assert (!presence_run (p, 0, nbits, &end));
   ck_assert_uint_eq (end, nbits);
 
@@ -329,6 +330,126 @@ START_TEST (memory)
 }
 END_TEST
 
+/* A window of 64 clusters of 128 sectors wanders over 64 TiB: memory is
+ * that of the window, several times, and not that of where it has been.
+ */
+START_TEST (wandering)
+{
+  enum { WINDOW = 64, CLUSTER = 128 };
+  struct presence *p = presence_create (SECTORS_64_TIB);
+  const size_t root = presence_memory (p);
+  uint64_t at[WINDOW] = { 0 }, rnd = 1, n;
+  size_t most = 0;
+
+  for (unsigned i = 0; i < 200000; i++) {
+    uint64_t *slot = &at[i % WINDOW];
+
+    if (i >= WINDOW)
+      ck_assert_int_eq (presence_clear (p, *slot, CLUSTER), 0);
+    /* Some twice, by chance: such a window is smaller. */
+    rnd = rnd * UINT64_C (6364136223846793005) + 1442695040888963407;
+    *slot = (rnd >> 20) % (SECTORS_64_TIB / CLUSTER) * CLUSTER;
+    ck_assert_int_eq (presence_set (p, *slot, CLUSTER), 0);
+    most = max_u64 (most, presence_memory (p));
+  }
+  for (unsigned i = 0; i < WINDOW; i++)
+    ck_assert (presence_all (p, at[i], CLUSTER));
+  n = presence_count (p, 0, SECTORS_64_TIB);
+  ck_assert_uint_le (n, WINDOW * CLUSTER);
+  /* Four nodes of 128 bytes for each. */
+  ck_assert_uint_le (most - root, 6 * WINDOW * 512);
+
+  ck_assert_int_eq (presence_clear (p, 0, SECTORS_64_TIB), 0);
+  ck_assert_uint_gt (presence_reclaim (p), 0);
+  ck_assert_uint_ge (presence_memory_spare (p) + 4096, most - root);
+  presence_free (p);
+}
+END_TEST
+
+/* What is all present is given back as what is all absent is. */
+START_TEST (reclaim_full)
+{
+  struct presence *p = presence_create (2 * HIGH);
+  const size_t root = presence_memory (p);
+
+  for (uint64_t i = 0; i < HIGH; i += 8)
+    ck_assert_int_eq (presence_set (p, i, 8), 0);
+  /* Some of it went on the way: the bits alone are 512 KiB. */
+  ck_assert_uint_le (presence_memory (p), root + HIGH / 32);
+  presence_reclaim (p);
+  ck_assert_uint_eq (presence_memory (p) - presence_memory_spare (p), root);
+  ck_assert (presence_all (p, 0, HIGH));
+  ck_assert (!presence_any (p, HIGH, HIGH));
+
+  /* What is neither stays. */
+  ck_assert_int_eq (presence_clear (p, 5, 1), 0);
+  ck_assert_uint_eq (presence_reclaim (p), 0);
+  ck_assert_uint_eq (presence_find (p, 0, HIGH, false), 5);
+  ck_assert_int_eq (presence_test_and_set (p, 0, 2 * HIGH), HIGH + 1);
+  ck_assert_uint_gt (presence_reclaim (p), 0);
+  ck_assert (presence_all (p, 0, 2 * HIGH));
+  presence_free (p);
+}
+END_TEST
+
+/* What is in a hold stays, and what was marked before the hold goes only
+ * if the hold has nothing to do with it.
+ */
+START_TEST (hold_delays)
+{
+  struct presence *p = presence_create (BIT (31));
+  struct presence_hold hold, inner;
+  size_t spare;
+
+  ck_assert_int_eq (presence_set (p, HIGH + 5, 1), 0);
+  ck_assert_int_eq (presence_clear (p, HIGH + 5, 1), 0);
+  presence_hold (p, &hold);
+  presence_hold (p, &inner);
+  ck_assert_int_eq (presence_reserve (p, 7, 1), 0);
+  presence_release (p, &inner);
+  spare = presence_memory_spare (p);
+  ck_assert_uint_eq (presence_reclaim (p), 0);
+  ck_assert_uint_eq (presence_reclaim (p), 0);
+  ck_assert_uint_eq (presence_memory_spare (p), spare);
+  /* Now the leaf is marked, and a reader and a writer come by. */
+  ck_assert (!presence_any (p, 0, BIT (31)));
+  ck_assert (!presence_test (p, HIGH + 5));
+  ck_assert_int_eq (presence_test_and_set (p, HIGH + 6, 1), 1);
+  presence_release (p, &hold);
+  /* 7 had four nodes for nothing. */
+  ck_assert_uint_ge (presence_reclaim (p), 3 * 128);
+  ck_assert_uint_eq (presence_find (p, 0, BIT (31), true), HIGH + 6);
+  ck_assert_uint_eq (presence_count (p, 0, BIT (31)), 1);
+  presence_free (p);
+}
+END_TEST
+
+/* A reader that is in a leaf which is used for something else meanwhile
+ * is told to read again.
+ */
+START_TEST (late_reader)
+{
+  struct presence *p = presence_create (2 * HIGH);
+  uint64_t leaf, generation;
+
+  ck_assert_int_eq (presence_set (p, LEAF + 500, 1), 0);
+  generation = read_begin (p);
+  leaf = presence_leaf (p, LEAF + 500);
+  ck_assert_uint_gt (leaf, FULL);
+  ck_assert_int_eq (presence_clear (p, LEAF + 500, 1), 0);
+  ck_assert (!read_again (p, &generation));
+
+  /* Not yet used again, but on its way. */
+  ck_assert_uint_gt (presence_reclaim (p), 0);
+  ck_assert (read_again (p, &generation));
+  ck_assert (!read_again (p, &generation));
+  ck_assert_int_eq (presence_set (p, HIGH + 3, 7), 0);
+  ck_assert_uint_eq (presence_leaf (p, HIGH), leaf);
+  ck_assert_uint_eq (slot_load (&node_slots (leaf)[0]), word_mask (3, 10));
+  presence_free (p);
+}
+END_TEST
+
 int
 main (void)
 {
@@ -344,6 +465,10 @@ main (void)
   tcase_add_test (tc, test_and_set_counts);
   tcase_add_test (tc, huge_disk);
   tcase_add_test (tc, memory);
+  tcase_add_test (tc, wandering);
+  tcase_add_test (tc, reclaim_full);
+  tcase_add_test (tc, hold_delays);
+  tcase_add_test (tc, late_reader);
   suite_add_tcase (s, tc);
   sr = srunner_create (s);
   srunner_run_all (sr, CK_ENV);

@@ -37,6 +37,7 @@ enum call {
   SYNC_FILE_RANGE,
   FALLOCATE,
   FTRUNCATE,
+  FADVISE,
   NR_CALLS
 };
 
@@ -194,6 +195,21 @@ WRAP (int, fallocate, (int fd, int mode, off_t offset, off_t n))
     return -1;
   plan[FALLOCATE].failures = saved;
   return __real_fallocate (fd, mode, offset, n);
+}
+
+static _Thread_local struct {
+  off_t offset, n;
+  int advice;
+} advised; /* last, by this thread */
+
+WRAP (int, posix_fadvise, (int fd, off_t offset, off_t n, int advice))
+{
+  if (must_fail (FADVISE))
+    return errno;
+  advised.offset = offset;
+  advised.n = n;
+  advised.advice = advice;
+  return __real_posix_fadvise (fd, offset, n, advice);
 }
 
 WRAP (int, ftruncate, (int fd, off_t size))
@@ -690,6 +706,33 @@ START_TEST (cache_none_tells_errors)
 }
 END_TEST
 
+/* All that the kernel may keep together with the range, and no more. */
+START_TEST (uncache)
+{
+  struct store *s = open_store (STORE_FILE_CACHE_DEFAULT);
+  char *data = pattern (100000, 9);
+  int err = 0;
+
+  ck_assert_int_eq (store_write (s, data, 100000, 0, 0, &err), 0);
+  ck_assert_int_eq (store_flush (s, &err), 0);
+  store_uncache (s, 5000, 70000);
+  ck_assert_int_eq (advised.advice, POSIX_FADV_DONTNEED);
+  ck_assert_int_eq (advised.offset, 0);
+  ck_assert_int_ge (advised.n, 75000);
+  ck_assert_int_eq (advised.n % 4096, 0);
+
+  fail_calls (FADVISE, EINVAL, -1);
+  store_uncache (s, 5000, 70000);
+  store_uncache (s, 1, UINT64_MAX); /* out of range: nothing is asked */
+  store_uncache (s, 0, 0);
+  ck_assert_uint_eq (count_of (FADVISE), 2);
+  ck_assert_uint_eq (log_memory_errors (), 0);
+  expect (s, data, 100000, 0);
+  free (data);
+  store_close (s);
+}
+END_TEST
+
 /* ------------------------------------------------------------------ */
 /* Space */
 
@@ -1013,6 +1056,7 @@ main (void)
     failed_flush_is_kept,
     failed_durable_write,
     cache_none_tells_errors,
+    uncache,
     zero_falls_back,
     zero_leaves_holes_only_if_it_may,
     extents,

@@ -13,7 +13,7 @@
 
 #include "base/align.h"
 #include "base/log.h"
-#include "support/image.h"
+#include "support/mem-image.h"
 #include "support/log-memory.h"
 #include "support/main.h"
 #include "support/nth-fault.h"
@@ -29,7 +29,7 @@
 enum { FLAT = 64 * 1024 };
 
 struct flat {
-  struct image *im;
+  struct mem_image *im;
   uint64_t size;
   uint8_t bytes[FLAT];
 };
@@ -40,11 +40,11 @@ check_flat (const struct flat *f)
   uint8_t back[FLAT];
   uint64_t end;
 
-  ck_assert_uint_eq (image_size (f->im), f->size);
-  image_read (f->im, back, f->size, 0);
+  ck_assert_uint_eq (mem_image_size (f->im), f->size);
+  mem_image_read (f->im, back, f->size, 0);
   ck_assert_mem_eq (back, f->bytes, f->size);
   for (uint64_t pos = 0; pos < f->size; pos = end) {
-    const bool hole = image_is_hole (f->im, pos, f->size, &end);
+    const bool hole = mem_image_is_hole (f->im, pos, f->size, &end);
 
     ck_assert_uint_gt (end, pos);
     for (uint64_t i = pos; hole && i < end; i++)
@@ -63,7 +63,7 @@ random_step (struct flat *f, struct rng *rng)
   switch (rng_below (rng, 8)) {
   case 0:
     memset (f->bytes + offset, 0, count);
-    image_punch (f->im, count, offset);
+    mem_image_punch (f->im, count, offset);
     break;
   case 1: {
     const uint64_t size = rng_below (rng, FLAT + 1);
@@ -71,16 +71,16 @@ random_step (struct flat *f, struct rng *rng)
     if (size > f->size)
       memset (f->bytes + f->size, 0, size - f->size);
     f->size = size;
-    image_resize (f->im, size);
+    mem_image_resize (f->im, size);
     break;
   }
   case 2:
     memset (f->bytes + offset, byte, count);
-    image_fill (f->im, byte, count, offset);
+    mem_image_fill (f->im, byte, count, offset);
     break;
   default:
     rng_fill (rng, f->bytes + offset, count);
-    image_write (f->im, f->bytes + offset, count, offset);
+    mem_image_write (f->im, f->bytes + offset, count, offset);
     break;
   }
 }
@@ -98,11 +98,11 @@ START_TEST (image_model)
       if (k == 0) {
         f[0].size = rng_below (&rng, FLAT + 1);
         memset (f[0].bytes, 0, FLAT);
-        f[0].im = image_create (f[0].size);
+        f[0].im = mem_image_create (f[0].size);
       }
       else {
         f[k] = f[k - 1];
-        f[k].im = image_branch (f[k - 1].im);
+        f[k].im = mem_image_branch (f[k - 1].im);
       }
       for (unsigned i = 0; i < 30; i++) {
         random_step (&f[k], &rng);
@@ -110,24 +110,24 @@ START_TEST (image_model)
       }
     }
     for (unsigned k = 3; k-- > 0;) {
-      struct image *copy = image_copy (f[k].im);
+      struct mem_image *copy = mem_image_copy (f[k].im);
 
       check_flat (&f[k]); /* what was done to its branches is not in it */
-      ck_assert (image_equal (copy, f[k].im, &where));
-      image_free (f[k].im);
+      ck_assert (mem_image_equal (copy, f[k].im, &where));
+      mem_image_free (f[k].im);
       f[k].im = copy;
       check_flat (&f[k]);
       if (f[k].size > 0) {
         const uint64_t at = rng_below (&rng, f[k].size);
         const uint8_t other = f[k].bytes[at] ^ 1;
-        struct image *branch = image_branch (f[k].im);
+        struct mem_image *branch = mem_image_branch (f[k].im);
 
-        image_write (branch, &other, 1, at);
-        ck_assert (!image_equal (f[k].im, branch, &where));
+        mem_image_write (branch, &other, 1, at);
+        ck_assert (!mem_image_equal (f[k].im, branch, &where));
         ck_assert_uint_eq (where, at);
-        image_free (branch);
+        mem_image_free (branch);
       }
-      image_free (f[k].im);
+      mem_image_free (f[k].im);
     }
   }
 }

@@ -33,9 +33,16 @@ make_identity (const struct layer_sqlite_options *o,
   memset (id, 0, sizeof *id);
   if (layer_geometry (o->name, o->size, o->sector_size, below, &info) == -1)
     return -1;
-  if (info.sector_size > BLOCK) {
+  if (info.sector_size > LAYER_SQLITE_SECTOR_SIZE_MAX) {
     log_error ("%s: sector size %" PRIu32 " is more than %u", o->name,
-               info.sector_size, BLOCK);
+               info.sector_size, LAYER_SQLITE_SECTOR_SIZE_MAX);
+    return -1;
+  }
+  if (info.nsectors > LAYER_SQLITE_SIZE_MAX / info.sector_size) {
+    log_error ("%s: a disk of %" PRIu64 " bytes is too large, the most is "
+               "%" PRIu64,
+               o->name, info.nsectors * info.sector_size,
+               LAYER_SQLITE_SIZE_MAX);
     return -1;
   }
   if (uuid_random (&id->layer_id) == -1) {
@@ -48,6 +55,7 @@ make_identity (const struct layer_sqlite_options *o,
   id->has_below = below->exists;
   if (below->exists) {
     id->below_size = below->size;
+    id->below_sector_size = below->sector_size;
     id->has_disk_id = below->has_id;
     id->disk_id = below->id;
     if (strlen (below->export_name) > LAYER_SQLITE_NAME_MAX) {
@@ -138,6 +146,8 @@ check_below (struct sqlite_layer *l, const struct layer_sqlite_options *o,
 {
   char was[UUID_STRLEN + 1] = "none", is[UUID_STRLEN + 1] = "none";
 
+  if (below == NULL)
+    return 0;
   if (id->has_below != below->exists)
     return mismatch (l, o->force, "%s below it, now there is %s",
                      id->has_below ? "there was a disk" : "nothing was",
@@ -149,13 +159,20 @@ check_below (struct sqlite_layer *l, const struct layer_sqlite_options *o,
                 "its size was %" PRIu64 " bytes, now it is %" PRIu64,
                 id->below_size, below->size) == -1)
     return -1;
+  if (id->below_sector_size != 0 && below->sector_size != 0 &&
+      id->below_sector_size != below->sector_size &&
+      mismatch (l, o->force,
+                "its sectors had %" PRIu32 " bytes, now they have %" PRIu32,
+                id->below_sector_size, below->sector_size) == -1)
+    return -1;
   if (id->has_disk_id)
     uuid_format (&id->disk_id, was);
   if (below->has_id)
     uuid_format (&below->id, is);
   if (strcmp (was, is) != 0)
     return mismatch (l, o->force, "its id was %s, now it is %s", was, is);
-  if (!id->has_disk_id && strcmp (id->export_name, below->export_name) != 0)
+  if (!id->has_disk_id && below->export_name != NULL &&
+      strcmp (id->export_name, below->export_name) != 0)
     return mismatch (l, o->force,
                      "its export name was \"%s\", now it is \"%s\"",
                      id->export_name, below->export_name);
@@ -190,6 +207,7 @@ set_geometry (struct sqlite_layer *l, const struct layer_sqlite_identity *id)
     .physical_sector_size = BLOCK,
     .read_only = l->read_only,
     .no_overwrite = true,
+    .keeps_dirty = true,
     .has_id = id->has_disk_id,
     .id = id->disk_id,
   };
@@ -216,7 +234,7 @@ load_bits (struct loading *g, int *err)
   const uint64_t n = g->bits.nclusters;
 
   g->bits.nclusters = 0;
-  if (n == 0 || g->bits.kind == SDB_ABSENT)
+  if (n == 0 || (g->bits.kind == SDB_ABSENT && !g->bits.dirty))
     return 0;
   g->bits.nclusters = n;
   if (sqlite_map_apply_bits (g->l, g->cluster, &g->bits, err) == -1)
@@ -233,7 +251,8 @@ load_run (struct loading *g, uint64_t cluster, const struct sdb_run *run,
       sqlite_map_apply_places (g->l, cluster, run, err) == -1)
     return -1;
   if (g->bits.nclusters > 0 && run->kind == g->bits.kind &&
-      run->kind != SDB_MIXED && cluster == g->cluster + g->bits.nclusters) {
+      run->dirty == g->bits.dirty && run->kind != SDB_MIXED &&
+      cluster == g->cluster + g->bits.nclusters) {
     g->bits.nclusters += run->nclusters;
     return 0;
   }
@@ -297,82 +316,16 @@ load_pages (struct sqlite_layer *l)
   return 0;
 }
 
-/* [CLUSTER, CLUSTER+N) are at PLACE and the places after it. */
+/* What was read may be in the page cache alone, if a server was killed:
+ * nobody may build on it, and no flush do without it, before it is on the
+ * medium.
+ */
 static int
-claim_run (struct sqlite_layer *l, uint64_t cluster, uint64_t place, uint64_t n)
+sync_what_was_read (struct sqlite_layer *l)
 {
   int err;
 
-  if (n == 0)
-    return 0;
-  if (sdb_place_offset (place + n) > store_size (l->file)) {
-    log_error ("%s: cluster %" PRIu64 " is at %" PRIu64
-               ", and beyond it is the end of the file, %" PRIu64 " bytes",
-               l->name, cluster, sdb_place_offset (place),
-               store_size (l->file));
-    return -1;
-  }
-  if (sqlite_space_use (l, place, n, &err) == -1) {
-    errno = err;
-    log_error (
-      "%s: %" PRIu64 " clusters from %" PRIu64 " on at %" PRIu64 ": %s",
-      l->name, n, cluster, sdb_place_offset (place),
-      err == EEXIST ? "another cluster is there, too" : strerror (err));
-    return -1;
-  }
-  return 0;
-}
-
-/* After the log was replayed the map is final: which places it uses. */
-static int
-claim_places (struct sqlite_layer *l)
-{
-  uint64_t first = 0, place = 0, n = 0;
-
-  for (uint64_t c = 0; c < l->nclusters; c++) {
-    uint64_t here;
-
-    if (atomic_load (&l->page[c / PAGE_CLUSTERS]) == NULL) {
-      c |= PAGE_CLUSTERS - 1;
-      continue;
-    }
-    here = entry_place (entry_load (l, c));
-    if (here == 0)
-      continue;
-    if (n > 0 && here == place + n) {
-      n++;
-      continue;
-    }
-    if (claim_run (l, first, place, n) == -1)
-      return -1;
-    first = c;
-    place = here;
-    n = 1;
-  }
-  return claim_run (l, first, place, n);
-}
-
-static int
-claim_log (struct sqlite_layer *l, const struct sqlite_db_log *s)
-{
-  const uint64_t place = s->offset / SDB_CLUSTER;
-  const uint64_t n = s->length / SDB_CLUSTER;
-  int err;
-
-  if (s->length < LOG_LENGTH_MIN || !IS_ALIGNED (s->offset, SDB_CLUSTER) ||
-      !IS_ALIGNED (s->length, SDB_CLUSTER) || !sdb_places_valid (place, n) ||
-      !range_inside (s->offset, s->length, store_size (l->file)) ||
-      !IS_ALIGNED (s->position, SDB_LOG_UNIT) || s->sequence == 0) {
-    log_error ("%s: meta: impossible log of %" PRIu64 " bytes at %" PRIu64,
-               l->name, s->length, s->offset);
-    return -1;
-  }
-  if (sqlite_space_use (l, place, n, &err) == -1) {
-    log_error ("%s: the log at %" PRIu64 " lies over something else", l->name,
-               s->offset);
-    return -1;
-  }
-  return 0;
+  return l->read_only ? 0 : sqlite_sync (l, &err);
 }
 
 static int
@@ -382,9 +335,12 @@ load (struct sqlite_layer *l)
 
   if (sqlite_db_get_log (l->db, &log) == -1 || load_pages (l) == -1 ||
       (log.exists &&
-       (claim_log (l, &log) == -1 || sqlite_replay (l, &log) == -1)) ||
-      claim_places (l) == -1)
+       (sqlite_claim_log (l, &log) == -1 || sqlite_replay (l, &log) == -1)) ||
+      sqlite_claim_places (l) == -1 || sync_what_was_read (l) == -1)
     return -1;
+  atomic_store (&l->log_reserved,
+                log.exists || l->read_only ? 0 : l->log.length);
+  sqlite_note_commit (l);
   return 0;
 }
 
@@ -455,7 +411,23 @@ static const struct layer_ops sqlite_ops = {
   .discard = sqlite_discard,
   .flush = sqlite_flush,
   .state = sqlite_state,
+  .used = sqlite_used,
+  .reclaim = sqlite_reclaim,
+  .set_dirty = sqlite_set_dirty,
+  .set_clean = sqlite_set_clean,
+  .next_dirty = sqlite_next_dirty,
 };
+
+static uint64_t
+log_length (const struct layer_sqlite_options *o)
+{
+  if (o->log_length != 0)
+    return o->log_length;
+  if (o->max == 0)
+    return LOG_LENGTH;
+  return max_u64 (min_u64 (ROUND_DOWN (o->max / 8, LOG_LENGTH_MIN), LOG_LENGTH),
+                  LOG_LENGTH_MIN);
+}
 
 struct layer *
 layer_sqlite_open (struct store *file, const struct layer_sqlite_options *o,
@@ -472,7 +444,7 @@ layer_sqlite_open (struct store *file, const struct layer_sqlite_options *o,
   l->layer.ops = &sqlite_ops;
   l->file = file;
   l->read_only = o->read_only;
-  l->log.length = o->log_length ? o->log_length : LOG_LENGTH;
+  l->log.length = log_length (o);
   sqlite_ckpt_init (l);
   sqlite_log_init (l);
   pthread_mutex_init (&l->space.lock, NULL);
@@ -547,14 +519,15 @@ layer_sqlite_inspect (struct layer *base, struct layer_sqlite_report *r,
   r->file_size = store_size (l->file);
   r->used_clusters = presence_count (l->space.used, 0, l->space.end) -
                      (l->log.exists ? l->log.length / SDB_CLUSTER : 0);
+  r->dirty_clusters = presence_count (l->dirty, 0, l->nclusters);
+  r->closed = !log.exists;
   r->log_batches = l->log.exists ? l->log.done_sequence + 1 - log.sequence : 0;
-  r->memory =
-    layer_bits_memory (&l->placed) + presence_memory (l->with_blocks) +
-    presence_memory (l->space.used) + atomic_load (&l->nblocks) * BLOCK;
-  for (uint64_t i = 0; i < l->npages; i++) {
-    if (atomic_load (&l->page[i]) != NULL)
-      r->memory += sizeof (struct map_page);
-  }
+  r->memory = layer_bits_memory (&l->placed) +
+              presence_memory (l->with_blocks) +
+              presence_memory (l->index_dirty) + presence_memory (l->dirty) +
+              presence_memory (l->space.used) + sqlite_map_memory (l) +
+              atomic_load (&l->nblocks) * BLOCK +
+              atomic_load (&l->nclusters_in_memory) * sizeof (struct cluster);
   if (r->trouble == NULL)
     r->trouble = sqlite_check_invariants (l);
   return 0;

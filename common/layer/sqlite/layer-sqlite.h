@@ -17,16 +17,25 @@
 #include "layer/layer.h"
 #include "store/store.h"
 
+/* A sector is atomic, and that is as much as a block of the log. */
+#define LAYER_SQLITE_SECTOR_SIZE_MAX 4096u
+
 /* Longest export name that is recorded. */
 #define LAYER_SQLITE_NAME_MAX 4096
+
+/* The largest disk, in bytes.  What an open layer costs before anything
+ * is written to it is in proportion to its size.
+ */
+#define LAYER_SQLITE_SIZE_MAX (UINT64_C (1) << 50)
 
 /* What a layer file says of itself and of the disk it belongs to. */
 struct layer_sqlite_identity {
   struct uuid layer_id; /* of this file */
   uint64_t size;        /* bytes, of the disk as the layer shows it */
   uint32_t sector_size;
-  bool has_below;      /* was made over a disk, of which: */
-  uint64_t below_size; /* bytes */
+  bool has_below;             /* was made over a disk, of which: */
+  uint64_t below_size;        /* bytes */
+  uint32_t below_sector_size; /* 0: not recorded */
   bool has_disk_id;
   struct uuid disk_id;
   char export_name[LAYER_SQLITE_NAME_MAX + 1];
@@ -44,6 +53,10 @@ struct layer_sqlite_options {
    * A small one makes checkpoints frequent, for tests.
    */
   uint64_t log_length;
+  /* Bytes that the file is meant to stay below, or 0: with log_length 0
+   * the log is an eighth of them, at least 1 MiB and at most 64.
+   */
+  uint64_t max;
 };
 
 /* Make FILE, which is empty and can be resized, a layer over BELOW with
@@ -57,7 +70,9 @@ extern int layer_sqlite_format (struct store *file,
  * must be writable even if the layer is read_only: give it a RAM layer
  * then.  Takes ownership of FILE on success; NULL after log_error,
  * which says what does not fit: a damaged or foreign file, or another
- * disk below than the one that is recorded.
+ * disk below than the one that is recorded.  With BELOW NULL, to look at
+ * a layer whose disk is not at hand, nothing is compared; nor is what is
+ * not known of BELOW.
  */
 extern struct layer *layer_sqlite_open (struct store *file,
                                         const struct layer_sqlite_options *o,
@@ -67,10 +82,12 @@ extern struct layer *layer_sqlite_open (struct store *file,
 struct layer_sqlite_report {
   struct layer_sqlite_identity identity;
   uint64_t data_sectors, zero_sectors;
-  uint64_t file_size;     /* bytes */
-  uint64_t used_clusters; /* of 64 KiB in the file */
-  uint64_t log_batches;   /* waiting to be put in place */
-  uint64_t memory;        /* bytes that the open layer takes */
+  uint64_t file_size;      /* bytes */
+  uint64_t used_clusters;  /* of 64 KiB in the file */
+  uint64_t dirty_clusters; /* that have the mark of LAYER_DIRTY */
+  bool closed;             /* nothing was to be recovered */
+  uint64_t log_batches;    /* waiting to be put in place */
+  uint64_t memory;         /* bytes that the open layer takes */
   /* Trouble found, as one line each, or NULL. */
   char *trouble;
 };

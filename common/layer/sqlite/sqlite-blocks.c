@@ -84,23 +84,27 @@ mask_of (unsigned lo, unsigned hi)
 static int
 new_block (struct sqlite_layer *l, struct cluster *c, unsigned i, int *err)
 {
+  struct blocks *b = c->blocks;
   char *data = arena_get (&l->arena);
 
-  if (data != NULL && c->blocks == NULL)
-    c->blocks = calloc (1, sizeof *c->blocks);
-  if (data == NULL || c->blocks == NULL) {
-    if (data != NULL)
+  if (data == NULL)
+    goto full;
+  if (b == NULL) {
+    b = calloc (1, sizeof *b);
+    if (b == NULL || sqlite_map_set_blocks (l, c->number, true, err) == -1) {
+      free (b);
       arena_put (&l->arena, data);
-    *err = ENOMEM;
-    return -1;
+      goto full;
+    }
+    c->blocks = b;
   }
-  if (sqlite_map_set_blocks (l, c->number, true, err) == -1) {
-    arena_put (&l->arena, data);
-    return -1;
-  }
-  c->blocks->data[i] = data;
+  b->data[i] = data;
   atomic_fetch_add (&l->nblocks, 1);
   return 0;
+
+full:
+  *err = ENOMEM;
+  return -1;
 }
 
 int

@@ -30,15 +30,15 @@ complain (const char *fs, ...)
   return text;
 }
 
+/* Is a sector of the N clusters from CLUSTER on data? */
 static bool
-has_data (struct sqlite_layer *l, uint64_t cluster)
+has_data (struct sqlite_layer *l, uint64_t cluster, uint64_t n)
 {
-  const uint64_t base = cluster << l->cluster_shift;
   const uint64_t limit =
-    min_u64 (base + l->cluster_sectors, l->layer.info.nsectors);
+    min_u64 ((cluster + n) << l->cluster_shift, l->layer.info.nsectors);
   uint64_t end;
 
-  for (uint64_t s = base; s < limit; s = end) {
+  for (uint64_t s = cluster << l->cluster_shift; s < limit; s = end) {
     if (layer_bits_state (&l->placed, s, limit, &end) == LAYER_DATA)
       return true;
   }
@@ -51,7 +51,7 @@ check_place (struct sqlite_layer *l, struct presence *seen, uint64_t cluster,
              uint64_t place)
 {
   if (place == 0)
-    return has_data (l, cluster) ?
+    return has_data (l, cluster, 1) ?
              complain ("cluster %" PRIu64 " has data but no place", cluster) :
              NULL;
   if (place >= l->space.limit || !sdb_places_valid (place, 1))
@@ -85,33 +85,61 @@ check_blocks (struct sqlite_layer *l, uint64_t cluster, uint64_t entry)
   return NULL;
 }
 
+/* Invariant 6. */
+static char *
+check_mark (struct sqlite_layer *l, uint64_t cluster, uint64_t entry)
+{
+  if ((entry & ENTRY_MARKED) &&
+      (entry_place (entry) == 0 || !presence_test (l->dirty, cluster)))
+    return complain ("cluster %" PRIu64 " has no %s, its entry says so",
+                     cluster, entry_place (entry) == 0 ? "place" : "mark");
+  return NULL;
+}
+
+/* What is counted is what is there. */
+static char *
+check_counts (struct sqlite_layer *l, uint64_t homeless)
+{
+  const uint64_t used = presence_count (l->space.used, 0, l->space.end);
+
+  if (used != l->space.nused)
+    return complain ("%" PRIu64 " places are used, not %" PRIu64, used,
+                     l->space.nused);
+  if (homeless != atomic_load (&l->nhomeless))
+    return complain ("%" PRIu64 " clusters need a place, not %" PRIu64,
+                     homeless, atomic_load (&l->nhomeless));
+  return NULL;
+}
+
 char *
 sqlite_check_invariants (struct sqlite_layer *l)
 {
   struct presence *seen = presence_create (l->space.limit);
   char *trouble = NULL;
+  uint64_t homeless = 0;
 
   if (seen == NULL)
     return NULL;
   for (uint64_t c = 0; c < l->nclusters && trouble == NULL; c++) {
+    const uint64_t next = sqlite_map_next (l, c);
 
-    if (atomic_load (&l->page[c / PAGE_CLUSTERS]) == NULL) {
-      const uint64_t first = c;
-
-      /* Nothing has a place here, so nothing can be data. */
-      c |= PAGE_CLUSTERS - 1;
-      for (uint64_t k = first; k <= c && k < l->nclusters; k++) {
-        if (has_data (l, k)) {
-          trouble = check_place (l, seen, k, 0);
-          break;
-        }
-      }
-      continue;
-    }
+    /* Nothing has a place up to there, so nothing can be data. */
+    if (next > c && has_data (l, c, next - c))
+      trouble = complain ("cluster %" PRIu64 " or one of the %" PRIu64
+                          " after it has data but no place",
+                          c, next - c - 1);
+    c = next;
+    if (c >= l->nclusters || trouble != NULL)
+      break;
     trouble = check_place (l, seen, c, entry_place (entry_load (l, c)));
     if (trouble == NULL)
       trouble = check_blocks (l, c, entry_load (l, c));
+    if (trouble == NULL)
+      trouble = check_mark (l, c, entry_load (l, c));
+    homeless += !!(entry_load (l, c) & ENTRY_HOMELESS);
   }
+  if (trouble == NULL)
+    trouble = check_counts (l, homeless);
   presence_free (seen);
   return trouble;
 }

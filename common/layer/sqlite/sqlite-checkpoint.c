@@ -9,7 +9,8 @@
  * 4. Sync the file: all that step 3 speaks of is durable.
  * 5. Commit the rows, and the log's end of step 1 as its beginning.
  * 6. Forget blocks that did not change since step 2 and are in no later
- *    batch, move the log's tail, let the places be used again.
+ *    batch, move the log's tail, let the places be used again that no
+ *    later batch has.
  *
  * Requests go on during all of it.  A thread does checkpoints when the
  * log is half full, when there are many blocks, and some seconds after a
@@ -175,6 +176,9 @@ place_cluster (struct sqlite_layer *l, uint64_t number, int *err)
     *err = ENOMEM;
     return -1;
   }
+  if (sqlite_is_marked (l, number) && sqlite_place_lacks_mark (l, number) &&
+      sqlite_move_place (l, number, err) == -1)
+    return -1;
   place = entry_place (entry_load (l, number));
   fresh = place == 0;
   if (fresh && sqlite_space_alloc (l, 1, &place, err) == -1)
@@ -281,7 +285,7 @@ describe_page (struct sqlite_layer *l, struct rows *r, uint64_t page, int *err)
     if (run.nclusters == 0)
       run = next;
   }
-  if (run.kind != SDB_ABSENT || run.nclusters < end - first)
+  if (run.kind != SDB_ABSENT || run.dirty || run.nclusters < end - first)
     p += sdb_run_put (p, &run, l->cluster_sectors);
   row = &r->v[r->len++];
   row->page = page;
@@ -328,7 +332,10 @@ static int
 commit_rows (struct sqlite_layer *l, const struct rows *r,
              const struct sqlite_db_log *log)
 {
-  if (sqlite_db_begin (l->db) == -1)
+  const bool marks = atomic_load (&l->marks);
+
+  if (sqlite_db_begin (l->db) == -1 ||
+      (marks && sqlite_db_put_marks (l->db) == -1))
     return -1;
   for (size_t i = 0; i < r->len; i++) {
     const struct row *row = &r->v[i];
@@ -340,24 +347,29 @@ commit_rows (struct sqlite_layer *l, const struct rows *r,
         (sqlite_db_commit (l->db) == -1 || sqlite_db_begin (l->db) == -1))
       return -1;
   }
-  return sqlite_db_put_log (l->db, log) == -1 ||
-             sqlite_db_commit (l->db) == -1 ?
-           -1 :
-           0;
+  if (sqlite_db_put_log (l->db, log) == -1 || sqlite_db_commit (l->db) == -1)
+    return -1;
+  sqlite_note_commit (l);
+  return 0;
 }
 
 /* Step 6. */
 
 /* Free the blocks of C that are in their place and that no batch from
- * FIRST on has.
+ * FIRST on has.  One that changed since it was logged is still wanted by
+ * the log unless QUIET: a batch may have the map of C as it was before
+ * the block, which recovery must not be left with.
  */
 static void
-forget_blocks (struct sqlite_layer *l, struct cluster *c, uint64_t first)
+forget_blocks (struct sqlite_layer *l, struct cluster *c, uint64_t first,
+               bool quiet)
 {
   for (unsigned i = 0; i < CLUSTER_BLOCKS && c->blocks != NULL; i++) {
     const struct blocks *b = c->blocks;
+    const uint16_t wanted =
+      (uint16_t) (b->unplaced | (quiet ? 0 : b->unlogged));
 
-    if (b->data[i] != NULL && !(b->unplaced >> i & 1) && b->logged[i] < first)
+    if (b->data[i] != NULL && !(wanted >> i & 1) && b->logged[i] < first)
       sqlite_block_free (l, c, i);
   }
 }
@@ -380,8 +392,8 @@ prune_dirty (struct shard *s)
   }
 }
 
-/* With QUIET, the log need not be told either of changes that the index
- * has.
+/* With QUIET, no batch from FIRST on was begun, and the log need not be
+ * told of changes that the index has.
  */
 static void
 forget_shard (struct sqlite_layer *l, struct shard *s, uint64_t first,
@@ -394,7 +406,8 @@ forget_shard (struct sqlite_layer *l, struct shard *s, uint64_t first,
     for (c = s->bucket[b]; c != NULL; c = c->next) {
       if (quiet && c->described)
         c->map_dirty = false;
-      forget_blocks (l, c, first);
+      sqlite_mark_settle (l, c, quiet && c->described);
+      forget_blocks (l, c, first, quiet);
     }
   }
   prune_dirty (s);
@@ -413,11 +426,14 @@ forget_all (struct sqlite_layer *l, uint64_t first, bool quiet)
     forget_shard (l, &l->shard[i], first, quiet);
 }
 
+/* Only when it is over may a batch do without a sync of its own. */
 static int
 sync_places (struct sqlite_layer *l, int *err)
 {
+  if (sqlite_sync (l, err) == -1)
+    return -1;
   atomic_store (&l->unsynced_checkpoint, false);
-  return sqlite_sync (l, err);
+  return 0;
 }
 
 /* The log when nothing is left in it and no more will come. */
@@ -431,12 +447,40 @@ give_up_log (struct sqlite_layer *l, struct sqlite_db_log *log)
   log->exists = false;
 }
 
+/* Steps 3 to 5, all or nothing: the marks that are cleared come back. */
+static int
+write_rows (struct sqlite_layer *l, const struct sqlite_db_log *log, int *err)
+{
+  struct rows rows = { .v = NULL };
+  struct presence_hold hold;
+  int r;
+
+  /* So that setting them again cannot fail. */
+  presence_hold (l->index_dirty, &hold);
+  r = describe_pages (l, &rows, err);
+  if (r == 0)
+    r = sync_places (l, err);
+  if (r == 0) {
+    r = commit_rows (l, &rows, log);
+    if (r == -1) {
+      sqlite_db_rollback (l->db);
+      *err = ENOSPC;
+      if (sqlite_db_sync_failed (l->db))
+        atomic_store (&l->failed, *err = EIO);
+    }
+  }
+  if (r == -1)
+    mark_rows_dirty (l, &rows);
+  presence_release (l->index_dirty, &hold);
+  free_rows (&rows);
+  return r;
+}
+
 static int
 checkpoint (struct sqlite_layer *l, bool last, int *err)
 {
   struct log_moment begin;
   struct freed_list quarantine;
-  struct rows rows = { .v = NULL };
   int r;
 
   *err = atomic_load (&l->failed);
@@ -450,29 +494,16 @@ checkpoint (struct sqlite_layer *l, bool last, int *err)
 
   r = place_all (l, err);
   if (r == 0)
-    r = describe_pages (l, &rows, err);
-  if (r == 0)
-    r = sync_places (l, err);
-  if (r == 0) {
-    r = commit_rows (l, &rows, &begin.state);
-    if (r == -1) {
-      sqlite_db_rollback (l->db);
-      *err = ENOSPC;
-      if (sqlite_db_sync_failed (l->db))
-        atomic_store (&l->failed, *err = EIO);
-    }
-  }
+    r = write_rows (l, &begin.state, err);
   if (r == -1) {
-    mark_rows_dirty (l, &rows);
     sqlite_space_return_quarantine (l, &quarantine);
     sqlite_ckpt_note_change (l);
   }
   else {
     forget_all (l, begin.state.sequence, sqlite_log_quiet_since (l, &begin));
     sqlite_log_move_tail (l, begin.state.position);
-    sqlite_space_release (l, &quarantine);
+    sqlite_space_release (l, &quarantine, begin.ended);
   }
-  free_rows (&rows);
   return r;
 }
 

@@ -30,6 +30,8 @@ struct sqlite_db {
   const char *name;
   sqlite3 *db;
   sqlite3_stmt *stmt[NSTATEMENTS];
+  uint32_t version;       /* that was committed */
+  uint32_t version_to_be; /* in the open transaction */
 };
 
 static const char *const sql[NSTATEMENTS] = {
@@ -48,11 +50,19 @@ static const char settings[] = "PRAGMA page_size = " STRINGIFY (
                        "PRAGMA synchronous = FULL;"
                        "PRAGMA journal_mode = PERSIST;";
 
-static const char schema[] =
-  "BEGIN;"
-  "CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;"
-  "CREATE TABLE map (page INTEGER PRIMARY KEY, runs BLOB NOT NULL);"
-  "COMMIT;";
+#define CREATE_MAP \
+  "CREATE TABLE map (page INTEGER PRIMARY KEY, runs BLOB NOT NULL)"
+#define CREATE_META \
+  "CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID"
+
+static const char schema[] = "BEGIN;" CREATE_META ";" CREATE_MAP ";COMMIT;";
+
+/* Whether the schema is that and nothing else: no view instead of a
+ * table, no trigger, nothing that would run what a stranger wrote.
+ */
+static const char schema_is_ours[] =
+  "SELECT count (*) = 2 AND sum (sql IN ('" CREATE_MAP "', '" CREATE_META "'))"
+  " = 2 FROM sqlite_schema";
 
 static int
 db_error (struct sqlite_db *db, const char *what)
@@ -70,13 +80,13 @@ exec (struct sqlite_db *db, const char *what, const char *text)
 }
 
 static int
-set_version (struct sqlite_db *db)
+set_version (struct sqlite_db *db, int version)
 {
   char text[96];
 
   sqlite3_snprintf (sizeof text, text,
                     "PRAGMA application_id = %d; PRAGMA user_version = %d;",
-                    SDB_APPLICATION_ID, SDB_VERSION);
+                    SDB_APPLICATION_ID, version);
   return exec (db, "cannot write its version", text);
 }
 
@@ -93,6 +103,43 @@ database_size (struct store *file)
     return 0;
   sdb_header_parse (start, sizeof start, &h);
   return (uint64_t) h.page_count * SDB_PAGE_SIZE_BYTES;
+}
+
+static int
+check_schema (struct sqlite_db *db)
+{
+  sqlite3_stmt *stmt;
+  bool ours = false;
+  int rc;
+
+  if (sqlite3_prepare_v2 (db->db, schema_is_ours, -1, &stmt, NULL) != SQLITE_OK)
+    return db_error (db, "cannot read its schema");
+  rc = sqlite3_step (stmt);
+  if (rc == SQLITE_ROW)
+    ours = sqlite3_column_int (stmt, 0) == 1;
+  sqlite3_finalize (stmt);
+  if (rc != SQLITE_ROW)
+    return db_error (db, "cannot read its schema");
+  if (!ours)
+    log_error ("%s: its tables are not those of a layer", db->name);
+  return ours ? 0 : -1;
+}
+
+/* The version after the journal was rolled back, if there was one. */
+static int
+get_version (struct sqlite_db *db)
+{
+  sqlite3_stmt *stmt;
+  int rc;
+
+  if (sqlite3_prepare_v2 (db->db, "PRAGMA user_version", -1, &stmt, NULL) !=
+      SQLITE_OK)
+    return db_error (db, "cannot read its version");
+  rc = sqlite3_step (stmt);
+  if (rc == SQLITE_ROW)
+    db->version = db->version_to_be = (uint32_t) sqlite3_column_int (stmt, 0);
+  sqlite3_finalize (stmt);
+  return rc == SQLITE_ROW ? 0 : db_error (db, "cannot read its version");
 }
 
 static int
@@ -129,9 +176,9 @@ sqlite_db_open (struct store *file, const char *name, bool create)
     goto failed;
   }
   if (exec (db, "cannot set up its database", settings) == -1 ||
-      (create && (set_version (db) == -1 ||
+      (create && (set_version (db, SDB_VERSION_FIRST) == -1 ||
                   exec (db, "cannot make its tables", schema) == -1)) ||
-      prepare (db) == -1)
+      check_schema (db) == -1 || get_version (db) == -1 || prepare (db) == -1)
     goto failed;
   return db;
 
@@ -161,7 +208,10 @@ sqlite_db_begin (struct sqlite_db *db)
 int
 sqlite_db_commit (struct sqlite_db *db)
 {
-  return exec (db, "cannot commit", "COMMIT");
+  if (exec (db, "cannot commit", "COMMIT") == -1)
+    return -1;
+  db->version = db->version_to_be;
+  return 0;
 }
 
 void
@@ -169,6 +219,7 @@ sqlite_db_rollback (struct sqlite_db *db)
 {
   if (!sqlite3_get_autocommit (db->db))
     sqlite3_exec (db->db, "ROLLBACK", NULL, NULL, NULL);
+  db->version_to_be = db->version;
 }
 
 /* Run a statement that returns no row. */
@@ -307,6 +358,7 @@ sqlite_db_put_identity (struct sqlite_db *db,
   if (!id->has_below)
     return 0;
   if (put_int (db, "below-size", id->below_size) == -1 ||
+      put_int (db, "below-sector-size", id->below_sector_size) == -1 ||
       put_text (db, "below-export-name", id->export_name) == -1)
     return -1;
   return id->has_disk_id ?
@@ -317,12 +369,17 @@ sqlite_db_put_identity (struct sqlite_db *db,
 static int
 get_below (struct sqlite_db *db, struct layer_sqlite_identity *id)
 {
+  uint64_t sector_size = 0;
   int r =
     get (db, "below-size", copy_int, &id->below_size, sizeof id->below_size);
 
   id->has_below = r == 1;
   if (r != 1)
     return r;
+  if (get (db, "below-sector-size", copy_int, &sector_size,
+           sizeof sector_size) == -1)
+    return -1;
+  id->below_sector_size = (uint32_t) min_u64 (sector_size, UINT32_MAX);
   r = get (db, "below-export-name", copy_text, id->export_name,
            sizeof id->export_name);
   if (r == -1)
@@ -347,8 +404,7 @@ sqlite_db_get_identity (struct sqlite_db *db, struct layer_sqlite_identity *id)
   if ((sector_size != 512 && sector_size != 1024 && sector_size != 2048 &&
        sector_size != 4096) ||
       cluster_size != SDB_CLUSTER || id->size == 0 ||
-      id->size > INT64_MAX - SDB_CLUSTER ||
-      !IS_ALIGNED (id->size, sector_size)) {
+      id->size > LAYER_SQLITE_SIZE_MAX || !IS_ALIGNED (id->size, sector_size)) {
     log_error ("%s: meta: impossible size %" PRIu64 ", sector size %" PRIu64
                " or cluster size %" PRIu64,
                db->name, id->size, sector_size, cluster_size);
@@ -389,6 +445,23 @@ sqlite_db_get_log (struct sqlite_db *db, struct sqlite_db_log *log)
              need_int (db, "log-sequence", &log->sequence) == -1 ?
            -1 :
            0;
+}
+
+int
+sqlite_db_put_marks (struct sqlite_db *db)
+{
+  if (db->version_to_be >= SDB_VERSION)
+    return 0;
+  if (set_version (db, SDB_VERSION) == -1)
+    return -1;
+  db->version_to_be = SDB_VERSION;
+  return 0;
+}
+
+bool
+sqlite_db_has_marks (const struct sqlite_db *db)
+{
+  return db->version >= SDB_VERSION;
 }
 
 int
@@ -461,4 +534,13 @@ sqlite_db_file_end (struct sqlite_db *db)
   const uint64_t size = db->vfs.database_size;
 
   return size == 0 ? 0 : sdb_stream_offset (SDB_DATABASE, size - 1, &run) + 1;
+}
+
+uint64_t
+sqlite_db_used (const struct sqlite_db *db)
+{
+  const uint64_t n = db->vfs.database_size;
+
+  /* Of a journal that was there before only the room is known. */
+  return n + min_u64 (db->vfs.journal_size, 2 * n);
 }

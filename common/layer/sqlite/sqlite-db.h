@@ -50,6 +50,14 @@ extern int sqlite_db_put_log (struct sqlite_db *db,
                               const struct sqlite_db_log *log);
 extern int sqlite_db_get_log (struct sqlite_db *db, struct sqlite_db_log *log);
 
+/* See to it, in the transaction that is open, that the file says that it
+ * may have marks, so that a program that knows of none refuses it.
+ */
+extern int sqlite_db_put_marks (struct sqlite_db *db);
+
+/* The transaction that did that is committed. */
+extern bool sqlite_db_has_marks (const struct sqlite_db *db);
+
 /* Replace the row of index page PAGE; with N = 0 delete it. */
 extern int sqlite_db_put_page (struct sqlite_db *db, uint64_t page,
                                const void *runs, size_t n);
@@ -68,5 +76,8 @@ extern bool sqlite_db_sync_failed (const struct sqlite_db *db);
 
 /* Bytes of the file, from its start, that the database needs. */
 extern uint64_t sqlite_db_file_end (struct sqlite_db *db);
+
+/* Bytes that the database and its journal take. */
+extern uint64_t sqlite_db_used (const struct sqlite_db *db);
 
 #endif /* DISKSTACK_SQLITE_DB_H */

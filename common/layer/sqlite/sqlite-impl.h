@@ -25,8 +25,10 @@
  * 1. A sector is data in `placed' only if its cluster has a place, and
  *    a pwrite of it there has returned.
  * 2. Of two clusters, no two have the same place.  A place that was
- *    given up is not used again until a checkpoint that began later has
- *    ended: until then the log could bring it back.
+ *    given up is not used again until a checkpoint has ended that began
+ *    later, and when all rounds of the log were over that had begun
+ *    before: until then a batch that has the place, perhaps one that is
+ *    still to be written, could bring it back.
  * 3. A cluster's entry has ENTRY_BLOCKS, and the cluster is in
  *    `with_blocks', exactly while it has blocks.  Whoever looks at
  *    with_blocks first and at placed then, and does not find the cluster
@@ -37,7 +39,11 @@
  *    know of, unless bulk changes wait to be logged: replay would let
  *    them undo it.
  * 5. A block is forgotten only when its place is as new as it and no log
- *    batch after the log's tail has it.
+ *    batch after the log's tail has it, nor the map of its cluster as it
+ *    was before the place was written.
+ * 6. A cluster in `dirty' is marked.  Its place is written for it only if
+ *    the entry has ENTRY_MARKED: sqlite-marks.c says why.  A cluster that
+ *    waits for that has a mark_batch, and is not forgotten meanwhile.
  *
  * Locks, in this order: log.bulk, shards (ascending), then any of
  * space.lock, arena.lock, log.lock, ckpt.lock, which are leaves.
@@ -65,10 +71,14 @@
 #include "sector-db/sdb-map.h"
 #include "store/store.h"
 
-/* Clusters in one page of the index, and of the map in memory. */
+/* Clusters in one page of the index, and in one leaf of the map in memory,
+ * which is small: a cluster in the middle of nowhere costs one.
+ */
 #define PAGE_CLUSTERS 1024
+#define LEAF_CLUSTERS 64
+#define PAGE_LEAVES (PAGE_CLUSTERS / LEAF_CLUSTERS)
 
-#define BLOCK 4096u
+#define BLOCK LAYER_SQLITE_SECTOR_SIZE_MAX
 #define CLUSTER_BLOCKS (SDB_CLUSTER / BLOCK)
 
 #define NSHARDS 256
@@ -90,15 +100,21 @@
 /* Blocks in memory, at most. */
 #define ARENA_BLOCKS ((80u << 20) / BLOCK)
 
-/* Entry of a cluster in the map: place, flag and generation. */
+/* Entry of a cluster in the map: place, flags and generation. */
 #define ENTRY_PLACE (SDB_PLACE_LIMIT - 1)
 #define ENTRY_BLOCKS (UINT64_C (1) << 47)
-#define ENTRY_GENERATION (UINT64_C (1) << 48)
+#define ENTRY_MARKED (UINT64_C (1) << 48)
+#define ENTRY_HOMELESS (UINT64_C (1) << 49) /* counted in `nhomeless' */
+#define ENTRY_GENERATION (UINT64_C (1) << 50)
 
 _Static_assert(SDB_PLACE_LIMIT == ENTRY_BLOCKS, "bits of an entry");
 
+struct map_leaf {
+  _Atomic uint64_t entry[LEAF_CLUSTERS];
+};
+
 struct map_page {
-  _Atomic uint64_t entry[PAGE_CLUSTERS];
+  _Atomic (struct map_leaf *) leaf[PAGE_LEAVES];
 };
 
 /* The blocks of one cluster. */
@@ -110,11 +126,18 @@ struct blocks {
   uint16_t unplaced;               /* newer than its place, as bits */
 };
 
+/* A mark that no batch has yet. */
+#define MARK_NOT_LOGGED UINT64_MAX
+
 /* What is in memory of one cluster beside its entry. */
 struct cluster {
   struct cluster *next; /* in its bucket */
   uint64_t number;
   struct blocks *blocks; /* or NULL */
+  /* The log batch that has the mark, MARK_NOT_LOGGED, or 0 if the entry
+   * knows of it or there is nothing to know.
+   */
+  uint64_t mark_batch;
   bool map_dirty;
   bool described;             /* to the index, as it is now */
   bool queued;                /* on the shard's dirty list */
@@ -127,9 +150,12 @@ struct shard {
   struct cluster *dirty; /* map_dirty, or with unlogged blocks */
 } __attribute__ ((aligned (64)));
 
-/* A run of places that were given up. */
+/* A run of places that were given up, and the newest round of the log
+ * whose batches may say that something is there.
+ */
 struct freed {
   uint64_t place, n;
+  uint64_t round;
 };
 
 struct freed_list {
@@ -142,6 +168,8 @@ struct space {
   struct presence *used; /* places */
   uint64_t end;          /* no place at or after it was ever used */
   uint64_t nfree;        /* places before end that are not used */
+  uint64_t nused;        /* places that are used */
+  uint64_t nquarantined; /* of these, given up and not yet released */
   uint64_t cursor;       /* where to look for them next */
   uint64_t limit;        /* places that `used' can tell of */
   struct freed_list quarantine;
@@ -158,7 +186,7 @@ struct arena {
 /* A zero or discard of many whole clusters that no batch has yet. */
 struct bulk {
   uint64_t cluster, n;
-  bool absent;
+  bool absent, marked;
 };
 
 struct bulk_list {
@@ -192,11 +220,14 @@ struct log {
   size_t records_length, data_length;
   uint32_t nrecords;
   bool has_map;    /* the batch has map records */
+  bool has_marks;  /* some of them with marks */
   bool incomplete; /* a batch failed: only a checkpoint can help */
   /* The file grew since it was synced: a write with FUA in the new part
    * may not be found again.  Under space.lock.
    */
   bool grew;
+
+  _Atomic uint64_t done_good; /* the newest batch that was written */
 
   /* Under lock: what the last complete batch left. */
   uint64_t done_sequence, done_head;
@@ -228,14 +259,24 @@ struct sqlite_layer {
 
   struct layer_bits placed;
   struct presence *with_blocks; /* clusters */
+  struct presence *dirty;       /* clusters that are marked */
+  /* Some cluster is, or was, marked; the file says that it may have
+   * marks.
+   */
+  _Atomic bool marks, marks_recorded;
   _Atomic (struct map_page *) *page;
-  struct presence *index_dirty; /* pages whose row is old */
+  _Atomic uint64_t npages_made, nleaves; /* that have memory */
+  struct presence *index_dirty;          /* pages whose row is old */
 
   struct shard *shard;
   /* Shards whose dirty list has something, as bits. */
   _Atomic uint64_t dirty_shards[NSHARDS / 64];
   _Atomic uint64_t nblocks, nunlogged; /* blocks, of all clusters */
   _Atomic uint64_t nclusters_in_memory;
+  /* Clusters with blocks that a checkpoint would need a new place for. */
+  _Atomic uint64_t nhomeless;
+  /* Bytes of the file that the database takes, and that a log will. */
+  _Atomic uint64_t db_used, log_reserved;
 
   struct space space;
   struct arena arena;
@@ -268,16 +309,29 @@ shard_of (struct sqlite_layer *l, uint64_t cluster)
   return &l->shard[cluster % NSHARDS];
 }
 
-/* The entry of CLUSTER; 0 if nothing was ever there. */
-static inline uint64_t
-entry_load (struct sqlite_layer *l, uint64_t cluster)
+/* The leaf that CLUSTER has its entry in, or NULL. */
+static inline struct map_leaf *
+leaf_load (struct sqlite_layer *l, uint64_t cluster)
 {
   struct map_page *p = atomic_load_explicit (&l->page[cluster / PAGE_CLUSTERS],
                                              memory_order_acquire);
 
-  return p == NULL ? 0 :
-                     atomic_load_explicit (&p->entry[cluster % PAGE_CLUSTERS],
-                                           memory_order_acquire);
+  return p == NULL ? NULL :
+                     atomic_load_explicit (
+                       &p->leaf[cluster / LEAF_CLUSTERS % PAGE_LEAVES],
+                       memory_order_acquire);
+}
+
+/* The entry of CLUSTER; 0 if nothing was ever there. */
+static inline uint64_t
+entry_load (struct sqlite_layer *l, uint64_t cluster)
+{
+  struct map_leaf *leaf = leaf_load (l, cluster);
+
+  return leaf == NULL ?
+           0 :
+           atomic_load_explicit (&leaf->entry[cluster % LEAF_CLUSTERS],
+                                 memory_order_acquire);
 }
 
 static inline uint64_t
@@ -288,6 +342,14 @@ entry_place (uint64_t entry)
 
 extern int sqlite_map_init (struct sqlite_layer *l);
 extern void sqlite_map_fini (struct sqlite_layer *l);
+
+/* Bytes of the map in memory. */
+extern size_t sqlite_map_memory (const struct sqlite_layer *l);
+
+/* The first cluster from CLUSTER on that has an entry, or one not before
+ * the end of the disk.
+ */
+extern uint64_t sqlite_map_next (struct sqlite_layer *l, uint64_t cluster);
 
 /* Make sure that CLUSTER has an entry.  0, or -1 with *err = ENOMEM. */
 extern int sqlite_map_ensure (struct sqlite_layer *l, uint64_t cluster,
@@ -300,6 +362,11 @@ extern void sqlite_map_set_place (struct sqlite_layer *l, uint64_t cluster,
                                   uint64_t place);
 extern int sqlite_map_set_blocks (struct sqlite_layer *l, uint64_t cluster,
                                   bool has, int *err);
+extern void sqlite_map_set_marked (struct sqlite_layer *l, uint64_t cluster,
+                                   bool marked);
+
+/* Its mark changed. */
+extern void sqlite_map_recount (struct sqlite_layer *l, uint64_t cluster);
 
 /* The state of SECTOR and the end of its run, as layer_ops.state; of a
  * range within one cluster, with the shard's lock.
@@ -362,6 +429,36 @@ extern int sqlite_map_apply_bits (struct sqlite_layer *l, uint64_t cluster,
 extern int sqlite_map_apply_places (struct sqlite_layer *l, uint64_t cluster,
                                     const struct sdb_run *run, int *err);
 
+/* sqlite-marks.c: all with the shard's lock exclusive but is_marked. */
+
+static inline bool
+sqlite_is_marked (const struct sqlite_layer *l, uint64_t cluster)
+{
+  return atomic_load_explicit (&l->marks, memory_order_relaxed) &&
+         presence_test (l->dirty, cluster);
+}
+
+/* Mark CLUSTER; the log and the index are told.  -1 with *err: it is not
+ * marked.
+ */
+extern int sqlite_mark (struct sqlite_layer *l, uint64_t cluster, int *err);
+
+/* Remove the mark, after presence_reserve and sqlite_map_changed. */
+extern void sqlite_unmark (struct sqlite_layer *l, uint64_t cluster);
+
+/* If the mark that C waits for is durable by now, as it is if COMMITTED,
+ * its entry says so from now on.
+ */
+extern void sqlite_mark_settle (struct sqlite_layer *l, struct cluster *c,
+                                bool committed);
+
+/* Does CLUSTER, which is marked, have a place that may not be written? */
+extern bool sqlite_place_lacks_mark (struct sqlite_layer *l, uint64_t cluster);
+
+/* Give CLUSTER, which is marked, another place with the same content. */
+extern int sqlite_move_place (struct sqlite_layer *l, uint64_t cluster,
+                              int *err);
+
 /* sqlite-blocks.c: blocks in memory.  All with the shard's lock. */
 
 extern int sqlite_arena_init (struct sqlite_layer *l);
@@ -403,15 +500,44 @@ extern void sqlite_block_free (struct sqlite_layer *l, struct cluster *c,
 extern int sqlite_space_init (struct sqlite_layer *l);
 extern void sqlite_space_fini (struct sqlite_layer *l);
 
+/* Mark what the log, as S says where it is, and the clusters have as used,
+ * while the layer is opened; the log first.  -1 after log_error: it cannot
+ * be there, or something else is.
+ */
+extern int sqlite_claim_log (struct sqlite_layer *l,
+                             const struct sqlite_db_log *s);
+extern int sqlite_claim_places (struct sqlite_layer *l);
+
 /* Mark the places of a run as used while the layer is opened. */
 extern int sqlite_space_use (struct sqlite_layer *l, uint64_t place, uint64_t n,
                              int *err);
+
+/* The same for what is set in the NWORDS words at WORDS, one bit for each
+ * place from 0 on: N that were not marked, the last of them before END,
+ * and any that were.
+ */
+extern int sqlite_space_use_words (struct sqlite_layer *l,
+                                   const uint64_t *words, size_t nwords,
+                                   uint64_t n, uint64_t end, int *err);
 
 /* Find N adjacent places and grow the file to hold them; N = 1 always
  * works while there is room.  0, or -1 with *err.
  */
 extern int sqlite_space_alloc (struct sqlite_layer *l, uint64_t n,
                                uint64_t *place, int *err);
+
+/* The same for up to *N, which is how many were found; fewer only where
+ * there is room enough in pieces.
+ */
+extern int sqlite_space_alloc_some (struct sqlite_layer *l, uint64_t *n,
+                                    uint64_t *place, int *err);
+
+/* The same for the log, which is given up when the layer is closed: it
+ * leaves as much room before it as it is long, so that the file of a
+ * small layer is short then.
+ */
+extern int sqlite_space_alloc_log (struct sqlite_layer *l, uint64_t n,
+                                   uint64_t *place, int *err);
 
 /* Give back places that nothing ever referred to. */
 extern void sqlite_space_unalloc (struct sqlite_layer *l, uint64_t place,
@@ -420,13 +546,18 @@ extern void sqlite_space_unalloc (struct sqlite_layer *l, uint64_t place,
 /* Give up a place that the log or the index may refer to. */
 extern void sqlite_space_free (struct sqlite_layer *l, uint64_t place);
 
+/* Bytes of places that are used, and of those that were given up. */
+extern uint64_t sqlite_space_used (struct sqlite_layer *l,
+                                   uint64_t *quarantined);
+
 /* For a checkpoint: take what was given up so far; and when it is done,
- * let it be used again, its space returned to the file system.
+ * let be used again, its space returned to the file system, what no
+ * round after number ENDED has: the others go back.
  */
 extern void sqlite_space_take_quarantine (struct sqlite_layer *l,
                                           struct freed_list *list);
 extern void sqlite_space_release (struct sqlite_layer *l,
-                                  struct freed_list *list);
+                                  struct freed_list *list, uint64_t ended);
 extern void sqlite_space_return_quarantine (struct sqlite_layer *l,
                                             struct freed_list *list);
 
@@ -441,17 +572,25 @@ extern void sqlite_log_fini (struct sqlite_layer *l);
 /* Make all that completed durable. */
 extern int sqlite_log_flush (struct sqlite_layer *l, int *err);
 
-/* Note a bulk change; with log.bulk_lock and all shards. */
-extern int sqlite_log_add_bulk (struct sqlite_layer *l, uint64_t cluster,
-                                uint64_t n, bool absent, int *err);
+/* Note a bulk change, for which room was reserved for NMORE first; with
+ * log.bulk_lock and all shards.
+ */
+extern int sqlite_log_reserve_bulk (struct sqlite_layer *l, size_t nmore,
+                                    int *err);
+extern void sqlite_log_add_bulk (struct sqlite_layer *l, const struct bulk *b);
+
+/* The database has been changed; with ckpt.running. */
+extern void sqlite_note_commit (struct sqlite_layer *l);
 
 /* The log as a checkpoint finds it when it begins. */
 struct log_moment {
   struct sqlite_db_log state; /* what the index will say */
-  bool running;
-  uint64_t started;
+  uint64_t started, ended;    /* rounds */
   size_t nbulk;
 };
+
+/* The newest round that has begun. */
+extern uint64_t sqlite_log_round (struct sqlite_layer *l);
 
 extern void sqlite_log_moment (struct sqlite_layer *l, struct log_moment *m);
 
@@ -502,6 +641,15 @@ extern int sqlite_zero (struct layer *base, uint64_t sector, uint64_t nsectors,
                         unsigned flags, int *err);
 extern int sqlite_discard (struct layer *base, uint64_t sector,
                            uint64_t nsectors, int *err);
+extern int sqlite_set_dirty (struct layer *base, uint64_t cluster, int *err);
+extern int sqlite_set_clean (struct layer *base, uint64_t cluster, int *err);
+extern uint64_t sqlite_next_dirty (struct layer *base, uint64_t cluster,
+                                   uint64_t limit);
+
+/* sqlite-reclaim.c */
+
+extern uint64_t sqlite_used (struct layer *base);
+extern int sqlite_reclaim (struct layer *base, int *err);
 
 /* sqlite-check.c */
 

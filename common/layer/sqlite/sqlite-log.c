@@ -70,14 +70,13 @@ sqlite_sync (struct sqlite_layer *l, int *err)
 }
 
 int
-sqlite_log_add_bulk (struct sqlite_layer *l, uint64_t cluster, uint64_t n,
-                     bool absent, int *err)
+sqlite_log_reserve_bulk (struct sqlite_layer *l, size_t nmore, int *err)
 {
   struct bulk_list *list = &l->log.bulk;
   LOCK_SCOPE (&l->log.lock);
 
-  if (list->len == list->cap) {
-    const size_t cap = list->cap ? list->cap * 2 : 16;
+  if (list->cap - list->len < nmore) {
+    const size_t cap = list->cap * 2 + nmore + 16;
     struct bulk *v = realloc (list->v, cap * sizeof *v);
 
     if (v == NULL) {
@@ -87,10 +86,17 @@ sqlite_log_add_bulk (struct sqlite_layer *l, uint64_t cluster, uint64_t n,
     list->v = v;
     list->cap = cap;
   }
-  list->v[list->len++] =
-    (struct bulk){ .cluster = cluster, .n = n, .absent = absent };
-  atomic_store (&l->log.bulk_pending, true);
   return 0;
+}
+
+void
+sqlite_log_add_bulk (struct sqlite_layer *l, const struct bulk *b)
+{
+  struct bulk_list *list = &l->log.bulk;
+  LOCK_SCOPE (&l->log.lock);
+
+  list->v[list->len++] = *b;
+  atomic_store (&l->log.bulk_pending, true);
 }
 
 static struct bulk_list
@@ -106,16 +112,48 @@ take_bulk (struct log *g)
 
 /* The ring. */
 
+/* All with ckpt.running. */
+
+void
+sqlite_note_commit (struct sqlite_layer *l)
+{
+  atomic_store (&l->marks_recorded, sqlite_db_has_marks (l->db));
+  atomic_store (&l->db_used, sqlite_db_used (l->db));
+}
+
+static int
+give_up_commit (struct sqlite_layer *l)
+{
+  sqlite_db_rollback (l->db);
+  if (sqlite_db_sync_failed (l->db))
+    atomic_store (&l->failed, EIO);
+  return -1;
+}
+
 static int
 record_log (struct sqlite_layer *l, const struct sqlite_db_log *state)
 {
+  if (sqlite_db_begin (l->db) == 0 && sqlite_db_put_log (l->db, state) == 0 &&
+      sqlite_db_commit (l->db) == 0) {
+    sqlite_note_commit (l);
+    return 0;
+  }
+  return give_up_commit (l);
+}
+
+/* Before the first batch with a mark: the file says that it has some. */
+static int
+record_marks (struct sqlite_layer *l, int *err)
+{
   LOCK_SCOPE (&l->ckpt.running);
 
-  if (sqlite_db_begin (l->db) == 0 && sqlite_db_put_log (l->db, state) == 0 &&
-      sqlite_db_commit (l->db) == 0)
+  if (sqlite_db_begin (l->db) == 0 && sqlite_db_put_marks (l->db) == 0 &&
+      sqlite_db_commit (l->db) == 0) {
+    sqlite_note_commit (l);
     return 0;
-  sqlite_db_rollback (l->db);
-  return -1;
+  }
+  *err = EIO;
+  return give_up_commit (l);
 }
 
 /* Make the log: a stretch of the file, and rows that say where it is. */
@@ -130,10 +168,14 @@ create_log (struct sqlite_layer *l, int *err)
     *err = errno;
     return -1;
   }
-  if (sqlite_space_alloc (l, g->length / SDB_CLUSTER, &place, err) == -1)
+  if (sqlite_space_alloc_log (l, g->length / SDB_CLUSTER, &place, err) == -1)
     return -1;
   state.offset = sdb_place_offset (place);
   state.sequence = 1;
+  /* A checkpoint writes down again what it knows of the log: none may
+   * begin between the rows that say that there is one and g->exists.
+   */
+  LOCK_SCOPE (&l->ckpt.running);
   if (record_log (l, &state) == -1) {
     sqlite_space_unalloc (l, place, g->length / SDB_CLUSTER);
     *err = EIO;
@@ -146,6 +188,8 @@ create_log (struct sqlite_layer *l, int *err)
   LOCK_SCOPE (&g->lock);
   g->done_sequence = g->done_head = g->tail = 0;
   g->exists = true;
+  atomic_store (&g->done_good, 0);
+  atomic_store (&l->log_reserved, 0);
   return 0;
 }
 
@@ -211,7 +255,7 @@ static void
 clear_batch (struct log *g)
 {
   g->nrecords = g->records_length = g->data_length = 0;
-  g->has_map = false;
+  g->has_map = g->has_marks = false;
 }
 
 /* Write the batch that was collected, durably.  Whether it succeeds or
@@ -236,6 +280,9 @@ write_batch (struct sqlite_layer *l, int *err)
 
   if (g->nrecords == 0)
     return sync_writes (l, err);
+  if (g->has_marks && !atomic_load (&l->marks_recorded) &&
+      record_marks (l, err) == -1)
+    return -1;
   b.length = ROUND_UP (b.data_offset + b.data_length, SDB_LOG_UNIT);
   memmove (start + SDB_BATCH_HEADER_SIZE, records_start (g), g->records_length);
   sdb_batch_seal ((uint8_t *) start, &b);
@@ -243,8 +290,10 @@ write_batch (struct sqlite_layer *l, int *err)
     return -1;
   r = store_write (l->file, start, b.length, g->offset + g->head % g->length,
                    STORE_FUA, err);
-  if (r == 0)
+  if (r == 0) {
     g->head += b.length;
+    atomic_store (&g->done_good, b.sequence);
+  }
   else {
     errno = *err;
     log_error ("%s: write %" PRIu32 " bytes to the log: %m", l->name, b.length);
@@ -281,6 +330,7 @@ add_record (struct sqlite_layer *l, const struct sdb_record *r)
     (uint8_t *) records_start (g) + g->records_length, r, l->cluster_sectors);
   g->nrecords++;
   g->has_map = g->has_map || r->type == SDB_RECORD_MAP;
+  g->has_marks = g->has_marks || r->run.dirty;
 }
 
 static void
@@ -337,6 +387,8 @@ add_cluster (struct sqlite_layer *l, struct cluster *c)
     sqlite_map_describe (l, c->number, &r.run);
     add_record (l, &r);
     c->map_dirty = false;
+    if (c->mark_batch == MARK_NOT_LOGGED)
+      c->mark_batch = l->log.sequence;
     if (c->blocks)
       set |= c->blocks->unplaced;
   }
@@ -351,7 +403,8 @@ collect_bulk (struct sqlite_layer *l, const struct bulk_list *list, int *err)
       .type = SDB_RECORD_MAP,
       .cluster = list->v[i].cluster,
       .run = { .kind = list->v[i].absent ? SDB_ABSENT : SDB_ZERO,
-               .nclusters = list->v[i].n },
+               .nclusters = list->v[i].n,
+               .dirty = list->v[i].marked },
     };
 
     if (batch_full (&l->log) && write_batch (l, err) == -1)
@@ -539,6 +592,14 @@ sqlite_log_flush (struct sqlite_layer *l, int *err)
 
 /* For checkpoints. */
 
+uint64_t
+sqlite_log_round (struct sqlite_layer *l)
+{
+  LOCK_SCOPE (&l->log.lock);
+
+  return l->log.started;
+}
+
 void
 sqlite_log_moment (struct sqlite_layer *l, struct log_moment *m)
 {
@@ -552,8 +613,8 @@ sqlite_log_moment (struct sqlite_layer *l, struct log_moment *m)
                .length = g->length,
                .position = g->done_head,
                .sequence = g->done_sequence + 1 },
-    .running = g->running,
     .started = g->started,
+    .ended = g->ended,
     .nbulk = g->bulk.len,
   };
 }
@@ -564,7 +625,7 @@ sqlite_log_quiet_since (struct sqlite_layer *l, const struct log_moment *m)
   struct log *g = &l->log;
   LOCK_SCOPE (&g->lock);
 
-  if (m->running || g->running || g->started != m->started ||
+  if (m->ended != m->started || g->started != m->started ||
       g->bulk.len != m->nbulk)
     return false;
   g->bulk.len = 0;

@@ -17,6 +17,7 @@ sqlite_map_init (struct sqlite_layer *l)
   l->shard = aligned_alloc (64, NSHARDS * sizeof *l->shard);
   l->index_dirty = presence_create (l->npages);
   l->with_blocks = presence_create (l->nclusters);
+  l->dirty = presence_create (l->nclusters);
   if (l->shard != NULL) {
     for (unsigned i = 0; i < NSHARDS; i++) {
       l->shard[i] = (struct shard){ .dirty = NULL };
@@ -24,7 +25,7 @@ sqlite_map_init (struct sqlite_layer *l)
     }
   }
   if (l->page == NULL || l->shard == NULL || l->index_dirty == NULL ||
-      l->with_blocks == NULL ||
+      l->with_blocks == NULL || l->dirty == NULL ||
       layer_bits_init (&l->placed, l->layer.info.nsectors) == -1) {
     errno = ENOMEM;
     return -1;
@@ -47,6 +48,14 @@ free_shard (struct shard *s)
   pthread_rwlock_destroy (&s->lock);
 }
 
+static void
+free_page (struct map_page *p)
+{
+  for (unsigned i = 0; p != NULL && i < PAGE_LEAVES; i++)
+    free (atomic_load (&p->leaf[i]));
+  free (p);
+}
+
 void
 sqlite_map_fini (struct sqlite_layer *l)
 {
@@ -54,60 +63,149 @@ sqlite_map_fini (struct sqlite_layer *l)
     free_shard (&l->shard[i]);
   free (l->shard);
   for (uint64_t i = 0; l->page != NULL && i < l->npages; i++)
-    free (atomic_load (&l->page[i]));
+    free_page (atomic_load (&l->page[i]));
   free (l->page);
   presence_free (l->index_dirty);
   presence_free (l->with_blocks);
+  presence_free (l->dirty);
   layer_bits_fini (&l->placed);
+}
+
+static struct map_page *
+ensure_page (struct sqlite_layer *l, uint64_t cluster)
+{
+  _Atomic (struct map_page *) *slot = &l->page[cluster / PAGE_CLUSTERS];
+  struct map_page *is = atomic_load_explicit (slot, memory_order_acquire), *p;
+
+  if (is != NULL)
+    return is;
+  p = calloc (1, sizeof *p);
+  if (p == NULL || atomic_compare_exchange_strong (slot, &is, p)) {
+    atomic_fetch_add (&l->npages_made, p != NULL);
+    return p;
+  }
+  free (p);
+  return is;
+}
+
+static struct map_leaf *
+ensure_leaf (struct sqlite_layer *l, struct map_page *page, uint64_t cluster)
+{
+  _Atomic (struct map_leaf *) *slot =
+    &page->leaf[cluster / LEAF_CLUSTERS % PAGE_LEAVES];
+  struct map_leaf *is = NULL, *leaf = calloc (1, sizeof *leaf);
+
+  if (leaf == NULL || atomic_compare_exchange_strong (slot, &is, leaf)) {
+    atomic_fetch_add (&l->nleaves, leaf != NULL);
+    return leaf;
+  }
+  free (leaf);
+  return is;
 }
 
 int
 sqlite_map_ensure (struct sqlite_layer *l, uint64_t cluster, int *err)
 {
-  _Atomic (struct map_page *) *slot = &l->page[cluster / PAGE_CLUSTERS];
-  struct map_page *expected = NULL, *p;
+  struct map_page *page;
 
-  if (atomic_load_explicit (slot, memory_order_acquire) != NULL)
+  if (leaf_load (l, cluster) != NULL)
     return 0;
-  p = calloc (1, sizeof *p);
-  if (p == NULL) {
-    *err = ENOMEM;
-    return -1;
+  page = ensure_page (l, cluster);
+  if (page != NULL && ensure_leaf (l, page, cluster) != NULL)
+    return 0;
+  *err = ENOMEM;
+  return -1;
+}
+
+size_t
+sqlite_map_memory (const struct sqlite_layer *l)
+{
+  return l->npages * sizeof *l->page +
+         atomic_load (&l->npages_made) * sizeof (struct map_page) +
+         atomic_load (&l->nleaves) * sizeof (struct map_leaf);
+}
+
+uint64_t
+sqlite_map_next (struct sqlite_layer *l, uint64_t cluster)
+{
+  while (cluster < l->nclusters && leaf_load (l, cluster) == NULL) {
+    const uint64_t n = atomic_load (&l->page[cluster / PAGE_CLUSTERS]) == NULL ?
+                         PAGE_CLUSTERS :
+                         LEAF_CLUSTERS;
+
+    cluster = ROUND_DOWN (cluster, n) + n;
   }
-  if (!atomic_compare_exchange_strong (slot, &expected, p))
-    free (p);
-  return 0;
+  return cluster;
 }
 
 static _Atomic uint64_t *
 entry_of (struct sqlite_layer *l, uint64_t cluster)
 {
-  return &atomic_load (&l->page[cluster / PAGE_CLUSTERS])
-            ->entry[cluster % PAGE_CLUSTERS];
+  return &leaf_load (l, cluster)->entry[cluster % LEAF_CLUSTERS];
+}
+
+/* Will a checkpoint need a new place for the blocks of CLUSTER? */
+static bool
+is_homeless (const struct sqlite_layer *l, uint64_t cluster, uint64_t entry)
+{
+  return (entry & ENTRY_BLOCKS) &&
+         (entry_place (entry) == 0 ||
+          (!(entry & ENTRY_MARKED) && sqlite_is_marked (l, cluster)));
+}
+
+static void
+change_entry (struct sqlite_layer *l, uint64_t cluster, uint64_t to)
+{
+  _Atomic uint64_t *e = entry_of (l, cluster);
+  const bool was = atomic_load (e) & ENTRY_HOMELESS;
+  const bool is = is_homeless (l, cluster, to);
+
+  atomic_store (e, (to & ~ENTRY_HOMELESS) | (is ? ENTRY_HOMELESS : 0));
+  if (is != was)
+    atomic_fetch_add (&l->nhomeless, is ? 1 : UINT64_MAX);
 }
 
 void
+sqlite_map_recount (struct sqlite_layer *l, uint64_t cluster)
+{
+  change_entry (l, cluster, entry_load (l, cluster));
+}
+
+/* Whatever will be written down of a place that is new has the mark that
+ * the cluster has now.
+ */
+void
 sqlite_map_set_place (struct sqlite_layer *l, uint64_t cluster, uint64_t place)
 {
-  _Atomic uint64_t *e = entry_of (l, cluster);
-  const uint64_t old = atomic_load (e);
+  uint64_t entry = entry_load (l, cluster) & ~(ENTRY_PLACE | ENTRY_MARKED);
 
-  atomic_store (e, ((old & ~ENTRY_PLACE) | place) + ENTRY_GENERATION);
+  if (place != 0 && sqlite_is_marked (l, cluster))
+    entry |= ENTRY_MARKED;
+  change_entry (l, cluster, (entry | place) + ENTRY_GENERATION);
+}
+
+void
+sqlite_map_set_marked (struct sqlite_layer *l, uint64_t cluster, bool marked)
+{
+  const uint64_t old = entry_load (l, cluster);
+
+  if (leaf_load (l, cluster) != NULL)
+    change_entry (l, cluster,
+                  marked ? old | ENTRY_MARKED : old & ~ENTRY_MARKED);
 }
 
 int
 sqlite_map_set_blocks (struct sqlite_layer *l, uint64_t cluster, bool has,
                        int *err)
 {
-  _Atomic uint64_t *e = entry_of (l, cluster);
-  const uint64_t old = atomic_load (e);
+  const uint64_t old = entry_load (l, cluster);
 
   if ((has ? presence_set : presence_clear) (l->with_blocks, cluster, 1) ==
       -1) {
     *err = ENOMEM;
     return -1;
   }
-  atomic_store (e, has ? old | ENTRY_BLOCKS : old & ~ENTRY_BLOCKS);
+  change_entry (l, cluster, has ? old | ENTRY_BLOCKS : old & ~ENTRY_BLOCKS);
   return 0;
 }
 
@@ -169,7 +267,7 @@ sqlite_cluster_drop_if_idle (struct sqlite_layer *l, struct cluster *c)
 {
   struct cluster **p = bucket_of (l, c->number);
 
-  if (c->blocks != NULL || c->map_dirty || c->queued)
+  if (c->blocks != NULL || c->map_dirty || c->queued || c->mark_batch != 0)
     return;
   while (*p != c)
     p = &(*p)->next;
@@ -275,7 +373,8 @@ void
 sqlite_map_describe (struct sqlite_layer *l, uint64_t cluster,
                      struct sdb_run *run)
 {
-  *run = (struct sdb_run){ .nclusters = 1 };
+  *run =
+    (struct sdb_run){ .nclusters = 1, .dirty = sqlite_is_marked (l, cluster) };
   if (all_sectors (l, l->placed.present, cluster, false)) {
     run->kind = SDB_ABSENT;
     return;
@@ -316,6 +415,24 @@ apply_mixed (struct sqlite_layer *l, uint64_t cluster,
                                DIV_ROUND_UP (l->cluster_sectors, 64), err);
 }
 
+static int
+apply_marks (struct sqlite_layer *l, uint64_t cluster,
+             const struct sdb_run *run, int *err)
+{
+  int r = 0;
+
+  if (run->dirty) {
+    atomic_store (&l->marks, true);
+    r = presence_set (l->dirty, cluster, run->nclusters);
+  }
+  else if (atomic_load (&l->marks) &&
+           presence_any (l->dirty, cluster, run->nclusters))
+    r = presence_clear (l->dirty, cluster, run->nclusters);
+  if (r == -1)
+    *err = ENOMEM;
+  return r;
+}
+
 int
 sqlite_map_apply_bits (struct sqlite_layer *l, uint64_t cluster,
                        const struct sdb_run *run, int *err)
@@ -324,6 +441,8 @@ sqlite_map_apply_bits (struct sqlite_layer *l, uint64_t cluster,
   const uint64_t n = min_u64 (run->nclusters << l->cluster_shift,
                               l->layer.info.nsectors - sector);
 
+  if (apply_marks (l, cluster, run, err) == -1)
+    return -1;
   switch (run->kind) {
   case SDB_ZERO:
     return layer_bits_set_zero (&l->placed, sector, n, err);
@@ -338,27 +457,41 @@ sqlite_map_apply_bits (struct sqlite_layer *l, uint64_t cluster,
   return run->kind == SDB_MIXED ? apply_mixed (l, cluster, run, err) : 0;
 }
 
+/* Entries of [FIRST, END), which are in one leaf: the places from PLACE
+ * on, or none, with FLAGS.
+ */
+static void
+apply_leaf (struct map_leaf *leaf, uint64_t first, uint64_t end, uint64_t place,
+            uint64_t flags)
+{
+  for (uint64_t c = first; c < end; c++) {
+    _Atomic uint64_t *e = &leaf->entry[c % LEAF_CLUSTERS];
+    const uint64_t old = atomic_load_explicit (e, memory_order_relaxed);
+
+    atomic_store_explicit (e,
+                           (old & ~(ENTRY_PLACE | ENTRY_MARKED)) | flags |
+                             (place == 0 ? 0 : place + (c - first)),
+                           memory_order_relaxed);
+  }
+}
+
 int
 sqlite_map_apply_places (struct sqlite_layer *l, uint64_t cluster,
                          const struct sdb_run *run, int *err)
 {
-  for (uint64_t i = 0; i < run->nclusters; i++) {
-    const uint64_t c = cluster + i;
-    _Atomic uint64_t *e;
+  const uint64_t end = cluster + run->nclusters;
+  uint64_t c = cluster, next;
 
-    /* Skip whole pages that have nothing to forget. */
-    if (run->place == 0 && atomic_load (&l->page[c / PAGE_CLUSTERS]) == NULL) {
-      i += PAGE_CLUSTERS - 1 - c % PAGE_CLUSTERS;
-      continue;
-    }
+  for (; c < end; c = next) {
+    /* What was never there has nothing to forget. */
+    if (run->place == 0 && (c = sqlite_map_next (l, c)) >= end)
+      break;
     if (sqlite_map_ensure (l, c, err) == -1)
       return -1;
-    e = entry_of (l, c);
-    atomic_store_explicit (
-      e,
-      (atomic_load_explicit (e, memory_order_relaxed) & ~ENTRY_PLACE) |
-        (run->place == 0 ? 0 : run->place + i),
-      memory_order_relaxed);
+    next = min_u64 (ROUND_DOWN (c, LEAF_CLUSTERS) + LEAF_CLUSTERS, end);
+    apply_leaf (leaf_load (l, c), c, next,
+                run->place == 0 ? 0 : run->place + (c - cluster),
+                run->place != 0 && run->dirty ? ENTRY_MARKED : 0);
   }
   return 0;
 }

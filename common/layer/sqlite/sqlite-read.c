@@ -151,8 +151,12 @@ read_data (const struct reading *r, uint64_t sector, uint64_t limit,
   struct sqlite_layer *l = r->l;
   uint64_t entry[PIECE_CLUSTERS];
 
+  /* The state was looked at before the entries.  Is it that of what is at
+   * these places, or was the cluster given up in between?
+   */
   *end = adjacent (l, sector, limit, entry);
-  if (*end > sector) {
+  if (*end > sector &&
+      layer_bits_all_data (&l->placed, sector, *end - sector)) {
     if (read_place (r, entry_place (entry[0]), sector, *end, err) == -1)
       return -1;
     if (unchanged (l, sector, *end, entry)) {

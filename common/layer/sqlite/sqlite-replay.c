@@ -192,6 +192,7 @@ take_over (struct sqlite_layer *l, const struct sqlite_db_log *s, uint64_t head,
   g->head = g->done_head = head;
   g->sequence = sequence;
   g->done_sequence = sequence - 1;
+  atomic_store (&g->done_good, sequence - 1);
 }
 
 int

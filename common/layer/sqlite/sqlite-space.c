@@ -18,6 +18,9 @@
 /* The file grows by this many places at once: 16 MiB. */
 #define GROW_PLACES 256
 
+/* How many places are looked at for a run of them, at most. */
+#define FIND_RUNS 64
+
 /* Places that `used' can tell of, beyond twice the disk: for the log and
  * for what is in quarantine.
  */
@@ -86,16 +89,36 @@ sqlite_space_use (struct sqlite_layer *l, uint64_t place, uint64_t n, int *err)
   }
   move_end (s, place + n);
   s->nfree -= n;
+  s->nused += n;
   return 0;
 }
 
-/* N free places before the end, at or after FROM and before TO; 0 if
- * there are none.
+int
+sqlite_space_use_words (struct sqlite_layer *l, const uint64_t *words,
+                        size_t nwords, uint64_t n, uint64_t end, int *err)
+{
+  struct space *s = &l->space;
+
+  if (presence_set_words (s->used, 0, words, nwords) == -1) {
+    *err = ENOMEM;
+    return -1;
+  }
+  move_end (s, end);
+  s->nfree -= n;
+  s->nused += n;
+  return 0;
+}
+
+/* N free places before the end, at or after *POS and before TO, where
+ * *POS moves to; 0 if there are none, or *RUNS had fewer.
  */
 static uint64_t
-find_free (const struct space *s, uint64_t n, uint64_t from, uint64_t to)
+find_free (const struct space *s, uint64_t n, uint64_t *pos, uint64_t to,
+           unsigned *runs)
 {
-  while (from < to) {
+  uint64_t from = *pos;
+
+  for (; from<to && * runs> 0; *pos = from, (*runs)--) {
     const uint64_t place =
       sdb_place_skip_stripe (presence_find (s->used, from, to, false));
     const uint64_t run_limit = min_u64 (place + n, to);
@@ -104,8 +127,10 @@ find_free (const struct space *s, uint64_t n, uint64_t from, uint64_t to)
     if (place >= to)
       return 0;
     end = presence_find (s->used, place, run_limit, true);
-    if (end - place == n && sdb_places_valid (place, n))
+    if (end - place == n && sdb_places_valid (place, n)) {
+      *pos = end;
       return place;
+    }
     /* At the end of a segment there may be room for fewer. */
     from = max_u64 (end, place + 1);
     if (end - place == n)
@@ -120,16 +145,27 @@ find_free (const struct space *s, uint64_t n, uint64_t from, uint64_t to)
 static uint64_t
 find_before_end (struct space *s, uint64_t n)
 {
+  const uint64_t began = s->cursor;
+  unsigned runs = FIND_RUNS;
   uint64_t place;
 
   if (s->nfree < n * 4 && !(n == 1 && s->nfree > 0))
     return 0;
-  place = find_free (s, n, s->cursor, s->end);
-  if (place == 0)
-    place = find_free (s, n, SDB_PLACE_FIRST, s->cursor);
-  if (place != 0)
-    s->cursor = place + n;
+  place = find_free (s, n, &s->cursor, s->end, &runs);
+  if (place == 0 && runs > 0) {
+    s->cursor = SDB_PLACE_FIRST;
+    place = find_free (s, n, &s->cursor, began, &runs);
+  }
   return place;
+}
+
+/* Is so much free before the end that the file should not grow because
+ * it is not in one piece?
+ */
+static bool
+is_roomy (const struct space *s)
+{
+  return s->nfree > s->nused / 4 + GROW_PLACES;
 }
 
 static uint64_t
@@ -157,17 +193,12 @@ grow_file (struct sqlite_layer *l, uint64_t end, int *err)
   return 0;
 }
 
-int
-sqlite_space_alloc (struct sqlite_layer *l, uint64_t n, uint64_t *place,
-                    int *err)
+/* Make [P, P+N), which is free, used.  With the lock. */
+static int
+occupy (struct sqlite_layer *l, uint64_t p, uint64_t n, int *err)
 {
   struct space *s = &l->space;
-  uint64_t p;
-  LOCK_SCOPE (&s->lock);
 
-  p = find_before_end (s, n);
-  if (p == 0)
-    p = place_at_end (s, n);
   if (p + n > s->limit) {
     *err = ENOSPC;
     return -1;
@@ -180,8 +211,53 @@ sqlite_space_alloc (struct sqlite_layer *l, uint64_t n, uint64_t *place,
   }
   move_end (s, p + n);
   s->nfree -= n;
-  *place = p;
+  s->nused += n;
   return 0;
+}
+
+int
+sqlite_space_alloc_some (struct sqlite_layer *l, uint64_t *n, uint64_t *place,
+                         int *err)
+{
+  struct space *s = &l->space;
+  LOCK_SCOPE (&s->lock);
+  uint64_t found = *n;
+
+  while ((*place = find_before_end (s, found)) == 0 && found > 1 &&
+         is_roomy (s))
+    found /= 2;
+  if (*place == 0)
+    *place = place_at_end (s, *n);
+  else
+    *n = found;
+  return occupy (l, *place, *n, err);
+}
+
+int
+sqlite_space_alloc (struct sqlite_layer *l, uint64_t n, uint64_t *place,
+                    int *err)
+{
+  struct space *s = &l->space;
+  LOCK_SCOPE (&s->lock);
+
+  *place = find_before_end (s, n);
+  if (*place == 0)
+    *place = place_at_end (s, n);
+  return occupy (l, *place, n, err);
+}
+
+int
+sqlite_space_alloc_log (struct sqlite_layer *l, uint64_t n, uint64_t *place,
+                        int *err)
+{
+  struct space *s = &l->space;
+
+  pthread_mutex_lock (&s->lock);
+  *place = sdb_place_skip_stripe (SDB_PLACE_FIRST + n);
+  const bool done = s->end <= *place && sdb_places_valid (*place, n) &&
+                    occupy (l, *place, n, err) == 0;
+  pthread_mutex_unlock (&s->lock);
+  return done ? 0 : sqlite_space_alloc (l, n, place, err);
 }
 
 void
@@ -190,39 +266,59 @@ sqlite_space_unalloc (struct sqlite_layer *l, uint64_t place, uint64_t n)
   struct space *s = &l->space;
   LOCK_SCOPE (&s->lock);
 
-  if (presence_clear (s->used, place, n) == 0)
+  if (presence_clear (s->used, place, n) == 0) {
     s->nfree += n;
+    s->nused -= n;
+  }
 }
 
 /* Append a run; on lack of memory the places stay used until the next
  * open, which costs space and nothing else.
  */
 static void
-add_freed (struct freed_list *list, uint64_t place, uint64_t n)
+add_freed (struct space *s, const struct freed *f)
 {
+  struct freed_list *list = &s->quarantine;
   struct freed *last = list->len > 0 ? &list->v[list->len - 1] : NULL;
 
-  if (last != NULL && last->place + last->n == place) {
-    last->n += n;
+  if (last != NULL && last->place + last->n == f->place &&
+      last->round == f->round) {
+    last->n += f->n;
     return;
   }
   if (list->len == list->cap) {
     const size_t cap = list->cap ? list->cap * 2 : 64;
     struct freed *v = realloc (list->v, cap * sizeof *v);
 
-    if (v == NULL)
+    if (v == NULL) {
+      s->nquarantined -= f->n;
       return;
+    }
     list->v = v;
     list->cap = cap;
   }
-  list->v[list->len++] = (struct freed){ .place = place, .n = n };
+  list->v[list->len++] = *f;
 }
 
 void
 sqlite_space_free (struct sqlite_layer *l, uint64_t place)
 {
+  const struct freed f = { .place = place,
+                           .n = 1,
+                           .round = sqlite_log_round (l) };
+
   LOCK_SCOPE (&l->space.lock);
-  add_freed (&l->space.quarantine, place, 1);
+  l->space.nquarantined++;
+  add_freed (&l->space, &f);
+}
+
+uint64_t
+sqlite_space_used (struct sqlite_layer *l, uint64_t *quarantined)
+{
+  LOCK_SCOPE (&l->space.lock);
+
+  *quarantined = l->space.nquarantined * SDB_CLUSTER;
+  return l->space.nused * SDB_CLUSTER;
 }
 
 void
@@ -238,28 +334,40 @@ sqlite_space_return_quarantine (struct sqlite_layer *l, struct freed_list *list)
 {
   LOCK_SCOPE (&l->space.lock);
   for (size_t i = 0; i < list->len; i++)
-    add_freed (&l->space.quarantine, list->v[i].place, list->v[i].n);
+    add_freed (&l->space, &list->v[i]);
   free (list->v);
 }
 
 /* First give the space back, then let others write there. */
-void
-sqlite_space_release (struct sqlite_layer *l, struct freed_list *list)
+static void
+release (struct sqlite_layer *l, const struct freed *f)
 {
-  for (size_t i = 0; i < list->len; i++) {
-    const struct freed *f = &list->v[i];
-    int err;
+  int err;
 
-    if (store_trim (l->file, f->n * SDB_CLUSTER, sdb_place_offset (f->place), 0,
-                    &err) == -1) {
-      errno = err;
-      log_debug ("%s: cannot give back %" PRIu64 " clusters: %m", l->name,
-                 f->n);
-    }
-    sqlite_space_unalloc (l, f->place, f->n);
+  if (store_trim (l->file, f->n * SDB_CLUSTER, sdb_place_offset (f->place), 0,
+                  &err) == -1) {
+    errno = err;
+    log_debug ("%s: cannot give back %" PRIu64 " clusters: %m", l->name, f->n);
   }
-  free (list->v);
-  list->v = NULL;
+  sqlite_space_unalloc (l, f->place, f->n);
+  LOCK_SCOPE (&l->space.lock);
+  l->space.nquarantined -= f->n;
+}
+
+void
+sqlite_space_release (struct sqlite_layer *l, struct freed_list *list,
+                      uint64_t ended)
+{
+  size_t kept = 0;
+
+  for (size_t i = 0; i < list->len; i++) {
+    if (list->v[i].round <= ended)
+      release (l, &list->v[i]);
+    else
+      list->v[kept++] = list->v[i];
+  }
+  list->len = kept;
+  sqlite_space_return_quarantine (l, list);
 }
 
 /* The last used place before END, plus one. */

@@ -24,6 +24,7 @@ struct piece {
   const char *src;
   uint64_t sector, end;
   uint64_t first, last; /* clusters, inclusive */
+  bool dirty;           /* LAYER_DIRTY */
 };
 
 static const char *
@@ -48,11 +49,12 @@ write_at (const struct piece *p, uint64_t offset, uint64_t sector, uint64_t end,
 {
   struct sqlite_layer *l = p->l;
   const uint64_t count = (end - sector) << l->sector_shift;
+  const int r = store_write (l->file, at (p, sector), count, offset, 0, err);
 
-  if (store_write (l->file, at (p, sector), count, offset, 0, err) == 0) {
-    atomic_store (&l->unsynced, true);
+  /* One that failed may have written something, too. */
+  atomic_store (&l->unsynced, true);
+  if (r == 0)
     return 0;
-  }
   errno = *err;
   log_error ("%s: write %" PRIu64 " bytes of disk offset %" PRIu64
              " at file offset %" PRIu64 ": %m",
@@ -105,7 +107,9 @@ can_overwrite (const struct piece *p)
   if (!layer_bits_all_data (&p->l->placed, p->sector, p->end - p->sector))
     return false;
   for (uint64_t c = p->first; c <= p->last; c++) {
-    if (entry_load (p->l, c) & ENTRY_BLOCKS)
+    const uint64_t entry = entry_load (p->l, c);
+
+    if ((entry & ENTRY_BLOCKS) || (p->dirty && !(entry & ENTRY_MARKED)))
       return false;
   }
   return true;
@@ -154,6 +158,40 @@ write_blocks (const struct piece *p, int *err)
   return 1;
 }
 
+/* Is all of CLUSTER written, with nothing of it in blocks? */
+static bool
+replaces (const struct piece *p, uint64_t cluster)
+{
+  const uint64_t base = cluster << p->l->cluster_shift;
+  unsigned lo, hi;
+
+  part_of (p, cluster, &lo, &hi);
+  return lo == 0 &&
+         base + hi ==
+           min_u64 (base + p->l->cluster_sectors, p->l->layer.info.nsectors) &&
+         !(entry_load (p->l, cluster) & ENTRY_BLOCKS);
+}
+
+/* The places that the clusters of the piece have and that may be written,
+ * or 0.  A marked cluster moves if it must, or, if all of it is written,
+ * gets a new place.
+ */
+static int
+get_places (const struct piece *p, uint64_t *place, int *err)
+{
+  struct sqlite_layer *l = p->l;
+
+  for (uint64_t n = p->first; n <= p->last; n++) {
+    const bool lacks = p->dirty && sqlite_place_lacks_mark (l, n);
+
+    if (lacks && !replaces (p, n) && sqlite_move_place (l, n, err) == -1)
+      return -1;
+    place[n - p->first] =
+      lacks && replaces (p, n) ? 0 : entry_place (entry_load (l, n));
+  }
+  return 0;
+}
+
 /* Places for the clusters of the piece that lack one, adjacent where
  * possible.  FRESH gets a bit for each that was found.
  */
@@ -163,23 +201,24 @@ find_places (const struct piece *p, uint64_t *place, uint32_t *fresh, int *err)
   struct sqlite_layer *l = p->l;
   const unsigned n = (unsigned) (p->last - p->first + 1);
 
+  if (get_places (p, place, err) == -1)
+    return -1;
   for (unsigned i = 0; i < n;) {
-    unsigned run = 0;
+    uint64_t run = 0;
 
-    place[i] = entry_place (entry_load (l, p->first + i));
     if (place[i] != 0) {
       i++;
       continue;
     }
-    while (i + run < n && entry_place (entry_load (l, p->first + i + run)) == 0)
+    while (i + run < n && place[i + run] == 0)
       run++;
-    if (sqlite_space_alloc (l, run, &place[i], err) == -1)
+    if (sqlite_space_alloc_some (l, &run, &place[i], err) == -1)
       return -1;
     for (unsigned k = 0; k < run; k++) {
       place[i + k] = place[i] + k;
       *fresh |= UINT32_C (1) << (i + k);
     }
-    i += run;
+    i += (unsigned) run;
   }
   return 0;
 }
@@ -189,6 +228,33 @@ give_back_places (const struct piece *p, const uint64_t *place, uint32_t fresh)
 {
   for (; fresh != 0; fresh &= fresh - 1)
     sqlite_space_unalloc (p->l, place[__builtin_ctz (fresh)], 1);
+}
+
+/* See to it that publish cannot fail.  The log and the index are told
+ * already: with the shards locked they cannot look yet.
+ */
+static int
+prepare (const struct piece *p, uint64_t n, uint64_t place, int *err)
+{
+  struct sqlite_layer *l = p->l;
+  const struct cluster *c = sqlite_cluster_find (l, n);
+  const uint64_t base = n << l->cluster_shift;
+  bool changes = entry_place (entry_load (l, n)) != place;
+  unsigned lo, hi, end;
+
+  part_of (p, n, &lo, &hi);
+  for (; lo < hi; lo = end) {
+    bool in;
+
+    end = sqlite_blocks_run (l, c, lo, hi, false, &in);
+    if (in || layer_bits_all_data (&l->placed, base + lo, end - lo))
+      continue;
+    changes = true;
+    if (layer_bits_reserve (&l->placed, LAYER_DATA, base + lo, end - lo, err) ==
+        -1)
+      return -1;
+  }
+  return changes ? sqlite_map_changed (l, n, err) : 0;
 }
 
 /* Write the sectors of one cluster that do not lie in blocks, through W,
@@ -216,38 +282,35 @@ write_cluster (struct run_writer *w, uint64_t n, uint64_t place, int *err)
 }
 
 /* What was written to the place of cluster N is data now. */
-static int
-publish (const struct piece *p, uint64_t n, uint64_t place, int *err)
+static void
+publish (const struct piece *p, uint64_t n, uint64_t place)
 {
   struct sqlite_layer *l = p->l;
   const struct cluster *c = sqlite_cluster_find (l, n);
   const uint64_t base = n << l->cluster_shift;
-  bool changed = entry_place (entry_load (l, n)) != place;
+  const uint64_t old = entry_place (entry_load (l, n));
   unsigned lo, hi, end;
+  int err;
 
-  if (sqlite_map_ensure (l, n, err) == -1)
-    return -1;
-  if (changed)
+  if (old != place) {
     sqlite_map_set_place (l, n, place);
+    if (old != 0)
+      sqlite_space_free (l, old);
+  }
   part_of (p, n, &lo, &hi);
   for (; lo < hi; lo = end) {
     bool in;
 
     end = sqlite_blocks_run (l, c, lo, hi, false, &in);
-    if (!in && !layer_bits_all_data (&l->placed, base + lo, end - lo)) {
-      changed = true;
-      if (layer_bits_set_data (&l->placed, base + lo, end - lo, err) == -1)
-        return -1;
-    }
+    if (!in)
+      layer_bits_set_data (&l->placed, base + lo, end - lo, &err);
   }
-  return changed ? sqlite_map_changed (l, n, err) : 0;
 }
 
-/* The general way. */
+/* The general way, within a hold from preparing to publishing. */
 static int
-write_places (const struct piece *p, int *err)
+write_places_held (const struct piece *p, int *err)
 {
-  struct sqlite_layer *l = p->l;
   struct run_writer w = { .p = p };
   uint64_t place[PIECE_CLUSTERS];
   uint32_t fresh = 0;
@@ -255,18 +318,17 @@ write_places (const struct piece *p, int *err)
   if (find_places (p, place, &fresh, err) == -1)
     goto failed;
   for (uint64_t n = p->first; n <= p->last; n++) {
+    if (prepare (p, n, place[n - p->first], err) == -1)
+      goto failed;
+  }
+  for (uint64_t n = p->first; n <= p->last; n++) {
     if (write_cluster (&w, n, place[n - p->first], err) == -1)
       goto failed;
   }
   if (run_flush (&w, err) == -1)
     goto failed;
-  for (uint64_t n = p->first; n <= p->last; n++) {
-    /* A place may turn out not to be needed: blocks had it all. */
-    fresh &= ~(UINT32_C (1) << (n - p->first));
-    if (publish (p, n, place[n - p->first], err) == -1)
-      goto failed;
-  }
-  sqlite_ckpt_note_change (l);
+  for (uint64_t n = p->first; n <= p->last; n++)
+    publish (p, n, place[n - p->first]);
   return 0;
 
 failed:
@@ -274,13 +336,37 @@ failed:
   return -1;
 }
 
+/* Marks come first: what fails then leaves one too many. */
+static int
+mark (const struct piece *p, int *err)
+{
+  for (uint64_t c = p->first; p->dirty && c <= p->last; c++) {
+    if (sqlite_mark (p->l, c, err) == -1)
+      return -1;
+  }
+  return 0;
+}
+
+static int
+write_places (const struct piece *p, int *err)
+{
+  struct layer_bits_hold hold;
+  int r;
+
+  layer_bits_hold (&p->l->placed, &hold);
+  r = write_places_held (p, err);
+  layer_bits_release (&p->l->placed, &hold);
+  return r;
+}
+
 static int
 write_general (const struct piece *p, bool small, int *err)
 {
-  int r = 0;
+  int r;
 
   sqlite_lock_shards (p->l, p->first, p->last, true);
-  if (small)
+  r = mark (p, err);
+  if (r == 0 && small)
     r = write_blocks (p, err);
   if (r == 0)
     r = write_places (p, err) == -1 ? -1 : 1;
@@ -355,7 +441,7 @@ write_absent (const struct piece *p, int *err)
   int r;
 
   sqlite_lock_shards (p->l, p->first, p->last, true);
-  r = write_absent_locked (p, small, err);
+  r = mark (p, err) == -1 ? -1 : write_absent_locked (p, small, err);
   sqlite_unlock_shards (p->l, p->first, p->last);
   return r;
 }
@@ -380,7 +466,8 @@ sqlite_write (struct layer *base, const void *buf, uint64_t sector,
                              .sector = sector,
                              .end = end,
                              .first = first,
-                             .last = (end - 1) >> l->cluster_shift };
+                             .last = (end - 1) >> l->cluster_shift,
+                             .dirty = flags & LAYER_DIRTY };
 
     if ((flags & LAYER_NO_OVERWRITE ? write_absent : write_piece) (&p, err) ==
         -1)

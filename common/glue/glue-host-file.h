@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * The parameters of every plugin that serves a file or block device of
+ * the host, and the file that they name: file=, fd=, cache=, fadvise=
+ * and lock=.
+ */
+
+#ifndef DISKSTACK_GLUE_HOST_FILE_H
+#define DISKSTACK_GLUE_HOST_FILE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "store/store-file.h"
+
+struct glue_host_file {
+  unsigned given; /* which ones, for glue_param_once */
+  char *path;     /* of file=, absolute; or NULL */
+  int fd;         /* of fd=; or -1 */
+  bool no_lock;
+  struct store_file_options options; /* cache=, fadvise= */
+};
+
+#define GLUE_HOST_FILE_INIT \
+  {                         \
+    .fd = -1                \
+  }
+
+#define GLUE_HOST_FILE_HELP                                                 \
+  "cache=<MODE>          Use of the page cache: default, none or direct.\n" \
+  "fadvise=<MODE>        Access is: normal, random or sequential.\n"        \
+  "lock=false            Do not lock the file against other processes."
+
+/* For .config.  Returns 1 if the key is one of these, 0 if not, -1 after
+ * nbdkit_error.
+ */
+extern int glue_host_file_config (struct glue_host_file *p, const char *key,
+                                  const char *value);
+
+/* The number of a descriptor that a user gives.  Returns as .config. */
+extern int glue_param_fd (const char *key, const char *value, int *r);
+
+/* For .get_ready: open what file= or fd= says, or create file= with SIZE
+ * bytes.  NULL after log_error.
+ */
+extern struct host_file *glue_host_file_open (const struct glue_host_file *p);
+extern struct host_file *glue_host_file_create (const struct glue_host_file *p,
+                                                uint64_t size);
+
+/* Those of store_file_create for a connection. */
+extern struct store_file_options
+glue_host_file_options (const struct glue_host_file *p,
+                        const struct host_file *f, bool read_only);
+
+extern void glue_host_file_fini (struct glue_host_file *p);
+
+#endif /* DISKSTACK_GLUE_HOST_FILE_H */

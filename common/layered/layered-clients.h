@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Whether clients are doing something, for work in the background that
+ * is to be in nobody's way.  Costs a request one load while nobody wants
+ * to know.
+ */
+
+#ifndef DISKSTACK_LAYERED_CLIENTS_H
+#define DISKSTACK_LAYERED_CLIENTS_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <time.h>
+
+/* Clients pause for longer between requests that belong together. */
+#define LAYERED_CLIENTS_IDLE_NS UINT64_C (20000000)
+
+struct layered_clients {
+  _Atomic bool watched;     /* somebody wants to know */
+  _Atomic uint32_t running; /* requests that began while watched */
+  _Atomic uint64_t last;    /* when one of these ended; coarse clock, ns */
+};
+
+/* CLOCK_MONOTONIC as of the last tick: cheap, and some ms late. */
+static inline uint64_t
+layered_clients_now (void)
+{
+  struct timespec ts;
+
+  clock_gettime (CLOCK_MONOTONIC_COARSE, &ts);
+  return (uint64_t) ts.tv_sec * 1000000000 + (uint64_t) ts.tv_nsec;
+}
+
+/* A request begins; give what it returns to leave when it ends. */
+static inline struct layered_clients *
+layered_clients_enter (struct layered_clients *c)
+{
+  if (!atomic_load_explicit (&c->watched, memory_order_relaxed))
+    return NULL;
+  atomic_fetch_add_explicit (&c->running, 1, memory_order_relaxed);
+  return c;
+}
+
+static inline void
+layered_clients_leave (struct layered_clients **entered)
+{
+  struct layered_clients *c = *entered;
+
+  if (c == NULL)
+    return;
+  atomic_store_explicit (&c->last, layered_clients_now (),
+                         memory_order_relaxed);
+  atomic_fetch_sub_explicit (&c->running, 1, memory_order_release);
+}
+
+/* Does a request run, or did one end a moment ago? */
+static inline bool
+layered_clients_busy (const struct layered_clients *c)
+{
+  const uint64_t now = layered_clients_now ();
+  uint64_t last;
+
+  if (atomic_load_explicit (&c->running, memory_order_acquire) > 0)
+    return true;
+  last = atomic_load_explicit (&c->last, memory_order_relaxed);
+  return last != 0 && (now < last || now - last < LAYERED_CLIENTS_IDLE_NS);
+}
+
+#endif /* DISKSTACK_LAYERED_CLIENTS_H */

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * See store-open.h.  A new kind of store is one function and one line in
+ * the table.
+ */
+
+#include <config.h>
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/align.h"
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "open/store-open.h"
+#include "store/store-file.h"
+
+struct store_source {
+  const struct kind *kind;
+  struct host_file *file;
+  struct image_chain *chain; /* of images */
+};
+
+/* ------------------------------------------------------------------ */
+/* Kinds */
+
+static struct store *
+raw_store (const struct store_source *s, const struct store_file_options *o)
+{
+  return store_file_create (s->file, o);
+}
+
+static int
+open_chain (struct store_source *s, enum image_format_id format,
+            const struct store_open_options *o)
+{
+  struct image_chain_options co = { 0 };
+
+  if (o->image != NULL)
+    co = *o->image;
+  co.format = format;
+  co.no_lock = o->no_lock;
+  co.direct = co.alone = false;
+  s->chain = image_chain_open (s->file, &co);
+  return s->chain != NULL ? 0 : -1;
+}
+
+static int
+vhd1_open (struct store_source *s, const struct store_open_options *o)
+{
+  return open_chain (s, IMAGE_FORMAT_VHD1, o);
+}
+
+static int
+vhdx_open (struct store_source *s, const struct store_open_options *o)
+{
+  return open_chain (s, IMAGE_FORMAT_VHDX, o);
+}
+
+static struct store *
+chain_store (const struct store_source *s, const struct store_file_options *o)
+{
+  return image_chain_store (s->chain, o);
+}
+
+static const struct kind {
+  const char *prefix; /* without the colon */
+  /* What there is to do before a store is made; or NULL. */
+  int (*open) (struct store_source *s, const struct store_open_options *o);
+  struct store *(*store) (const struct store_source *s,
+                          const struct store_file_options *o);
+} kinds[] = {
+  { "raw", NULL, raw_store },
+  { "vhd1", vhd1_open, chain_store },
+  { "vhdx", vhdx_open, chain_store },
+};
+
+/* ------------------------------------------------------------------ */
+/* Texts */
+
+/* Bytes of SPEC before the path, which are before a colon that comes
+ * before any slash, with the colon; or 0.
+ */
+static size_t
+prefix_length (const char *spec)
+{
+  const size_t n = strcspn (spec, ":/");
+
+  return spec[n] == ':' ? n + 1 : 0;
+}
+
+/* What SPEC says, or NULL; the path in *PATH. */
+static const struct kind *
+look_up (const char *spec, const char **path)
+{
+  const size_t length = prefix_length (spec);
+
+  *path = spec + length;
+  if (length == 0)
+    return &kinds[0];
+  for (size_t i = 0; i < ARRAY_SIZE (kinds); i++) {
+    if (strlen (kinds[i].prefix) == length - 1 &&
+        strncmp (kinds[i].prefix, spec, length - 1) == 0)
+      return &kinds[i];
+  }
+  return NULL;
+}
+
+char *
+store_open_absolute (const char *spec)
+{
+  const char *path;
+  CLEANUP_FREE char *folder = NULL;
+  char *r;
+
+  if (look_up (spec, &path) == NULL || *path == '/')
+    return strdup (spec);
+  folder = getcwd (NULL, 0);
+  if (folder == NULL ||
+      asprintf (&r, "%.*s%s/%s", (int) (path - spec), spec, folder, path) == -1)
+    return NULL;
+  return r;
+}
+
+/* ------------------------------------------------------------------ */
+/* Sources */
+
+static struct store_source *
+open_kind (const struct kind *kind, const char *path,
+           const struct store_open_options *o)
+{
+  const struct host_file_options fo = { .path = path, .no_lock = o->no_lock };
+  struct store_source *s = calloc (1, sizeof *s);
+
+  if (s == NULL) {
+    log_error ("open: %s: %m", path);
+    return NULL;
+  }
+  s->kind = kind;
+  s->file = host_file_open (&fo);
+  if (s->file != NULL && (kind->open == NULL || kind->open (s, o) == 0))
+    return s;
+  store_source_unref (s);
+  return NULL;
+}
+
+struct store_source *
+store_source_open (const char *spec, const struct store_open_options *o)
+{
+  const char *path;
+  const struct kind *kind = look_up (spec, &path);
+
+  if (kind != NULL)
+    return open_kind (kind, path, o);
+  log_error ("open: \"%.*s\" is no kind of disk; a file of that name is "
+             "\"./%s\"",
+             (int) prefix_length (spec), spec, spec);
+  errno = EINVAL;
+  return NULL;
+}
+
+struct host_file *
+store_source_file (const struct store_source *s)
+{
+  return s->file;
+}
+
+struct store *
+store_source_store (struct store_source *s, const struct store_open_options *o)
+{
+  const struct store_file_options so = { .read_only = o->read_only };
+
+  return s->kind->store (s, &so);
+}
+
+void
+store_source_unref (struct store_source *s)
+{
+  const int saved = errno;
+
+  if (s == NULL)
+    return;
+  image_chain_unref (s->chain);
+  host_file_unref (s->file);
+  free (s);
+  errno = saved;
+}
+
+struct store *
+store_open (const char *spec, const struct store_open_options *o)
+{
+  struct store_source *source = store_source_open (spec, o);
+  struct store *s = source != NULL ? store_source_store (source, o) : NULL;
+
+  store_source_unref (source);
+  return s;
+}

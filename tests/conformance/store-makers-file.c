@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * The store over a host file, for the suite.
+ */
+
+#include <config.h>
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "conformance/store-suite.h"
+#include "store/store-file.h"
+
+static struct store *
+make (struct store_env *env, const struct store_spec *o,
+      enum store_file_cache cache)
+{
+  const bool direct = cache == STORE_FILE_CACHE_DIRECT;
+  const struct store_file_options options = { .read_only = o->read_only,
+                                              .cache = cache,
+                                              .sector_size = o->sector_size };
+  char path[4096];
+  const struct host_file_options ho = { .path = path,
+                                        .fd = -1,
+                                        .direct = direct };
+  struct host_file *f;
+  struct store *s;
+
+  snprintf (path, sizeof path, "%s/disk", make_dir (env));
+  f = host_file_create (&ho, o->size);
+  if (f == NULL)
+    return NULL;
+  s = store_file_create (f, &options);
+  host_file_unref (f);
+  return s;
+}
+
+struct store *
+make_file (struct store_env *env, const struct store_spec *o)
+{
+  return make (env, o, STORE_FILE_CACHE_DEFAULT);
+}
+
+struct store *
+make_file_none (struct store_env *env, const struct store_spec *o)
+{
+  return make (env, o, STORE_FILE_CACHE_NONE);
+}
+
+/* Not every file system can. */
+struct store *
+make_file_direct (struct store_env *env, const struct store_spec *o)
+{
+  char path[4096];
+  int fd;
+
+  snprintf (path, sizeof path, "%s/probe", make_dir (env));
+  fd = open (path, O_RDWR | O_CREAT | O_DIRECT | O_CLOEXEC, 0600);
+  if (fd == -1) {
+    printf ("no O_DIRECT in %s: skipped\n", env->dir);
+    return NULL;
+  }
+  close (fd);
+  return make (env, o, STORE_FILE_CACHE_DIRECT);
+}

@@ -1,0 +1,86 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+#
+# Every command in the EXAMPLES of every man page works, as it is written,
+# in a folder with the files that it names.  A server listens on a socket
+# of ours, and must let a client in; nbd://localhost is that of the
+# example before.
+
+set -e -u -o pipefail
+source "${builddir:-.}/tests/functions.sh"
+source "$srcdir/tests/integration/layer-functions.sh"
+
+requires_libnbd
+requires_filter layer-sqlite
+requires qemu-img --version
+requires jq --version
+
+# One folder to copy for each example.
+mkdir "$tmp/files" "$tmp/files/images" "$tmp/files/caches"
+cd "$tmp/files"
+random_file disk.img 8M
+cp disk.img images
+nbdkit -U - vhd1 disk.vhd create=8M --run 'nbdcopy disk.img "$uri"'
+nbdkit -U - --filter=layer-sqlite vhd1 disk.vhd --run 'nbdcopy disk.img "$uri"'
+nbdkit -U - --filter=layer-sqlite raw disk.img layer-sqlite-file=changes.dbhd \
+       --run 'nbdcopy disk.img "$uri"'
+nbdkit -U - --filter=layered raw disk.img layered-layer=ram,read-cache \
+       layered-record=boot.trace --run 'nbdcopy "$uri" null:'
+nbdkit -U - vhd1 dynamic.vhd create=8M subformat=dynamic \
+       --run 'nbdcopy disk.img "$uri"'
+nbdkit -U - vhdx disk.vhdx create=8M --run 'nbdcopy disk.img "$uri"'
+nbdkit -U - vhd1 child.vhd subformat=differencing parent=disk.vhd --run :
+nbdkit -U - vhdx child.vhdx subformat=differencing parent=disk.vhdx --run :
+cp disk.vhd disk.vhdx images
+
+# commands POD: what is indented in EXAMPLES, lines that go on joined.
+commands () {
+    sed -n '/^=head1 EXAMPLES/,/^=head1 [^E]/p' "$1" | grep '^ ' |
+        sed -e ':again' -e '/\\$/{N; s/\\\n *//; b again' -e '}' -e 's/^ *//'
+}
+
+n=0
+sock=
+# fresh_folder: and no server.
+fresh_folder () {
+    [[ ! $sock ]] || stop_nbdkit "$sock"
+    sock=
+    (( n += 1 ))
+    cp -r "$tmp/files" "$tmp/$n"
+    cd "$tmp/$n"
+}
+
+# serve ARGS...: an example that ends only when it is told to.
+serve () {
+    sock=$tmp/sock$n
+    start_nbdkit "$sock" "$@"
+    [[ $* == *dir=* ]] || nbdinfo --size "$(uri "$sock")"
+}
+
+# try COMMAND
+try () {
+    local url=nbd://localhost/disk.img
+    echo "+ $1"
+    case $1 in
+        *$url*) eval "${1//$url/"'$(uri "$sock" disk.img)'"}" ;;
+        nbdkit*-explain=true*) fresh_folder; eval "$1" ;;
+        nbdkit*--run*) fresh_folder; eval "$1" ;;
+        nbdkit*) fresh_folder; eval "serve ${1#nbdkit }" ;;
+        # These need the kernel's devices, and would change the machine.
+        nbd-client* | mount*) echo "not tried here" ;;
+        # Of the server of the example before.
+        "diskstack status"*) eval "$1" ;;
+        *) fresh_folder; eval "$1" | tee out; ! grep -qx null out ;;
+    esac
+}
+
+for pod in "$srcdir"/{plugins,filters}/*/*.pod "$srcdir"/tools/*.pod; do
+    echo "== ${pod##*/}"
+    mapfile -t lines < <(commands "$pod")
+    (( ${#lines[@]} > 0 )) || fail "no examples in $pod"
+    for line in "${lines[@]}"; do
+        try "$line"
+    done
+done
+fresh_folder
+echo "$(( n - 1 )) examples"
