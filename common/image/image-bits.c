@@ -18,8 +18,10 @@ int
 image_bits_load (void *opaque, uint64_t number, uint8_t *data, int *err)
 {
   struct image *i = opaque;
-  const uint64_t place = i->format->bits_place (i, number);
+  uint64_t place;
 
+  if (i->format->bits_place (i, number, &place, err) == -1)
+    return -1;
   /* No bitmap: no bits. */
   if (place == 0)
     return 0;

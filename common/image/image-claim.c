@@ -96,10 +96,8 @@ image_each_block (struct image *i, image_block_fn fn, void *opaque, int *err)
   CLEANUP_FREE uint8_t *buf = malloc (PIECE);
   uint64_t at = 0, next;
 
-  if (buf == NULL) {
-    *err = ENOMEM;
-    return -1;
-  }
+  if (buf == NULL)
+    return image_no_memory (i, err);
   for (; at < end; at = next) {
     uint64_t stop = i->bat_offset + end;
 
@@ -185,10 +183,8 @@ claim_run (struct image *i, struct claim *c, int *err)
       return overlap (i, c->first + k, start, err);
     r = r == 1 ? 0 : r;
   }
-  if (r == -1) {
-    *err = ENOMEM;
-    return -1;
-  }
+  if (r == -1)
+    return image_no_memory (i, err);
   c->start = c->end;
   return 0;
 }

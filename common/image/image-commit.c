@@ -225,6 +225,23 @@ copy_page (struct batch *b, const struct pages_page *p, uint64_t offset,
     (struct image_page){ .offset = offset, .count = count, .data = to };
 }
 
+/* Copy the bitmaps that are dirty. */
+static int
+take_bits (struct image *i, struct batch *b, int *err)
+{
+  struct pages_page *p = pages_take_dirty (&i->core->bits);
+  uint64_t place;
+
+  for (; p != NULL; p = p->next_dirty) {
+    if (i->format->bits_place (i, p->number, &place, err) == -1)
+      return -1;
+    /* 0: the block is gone. */
+    if (place != 0)
+      copy_page (b, p, place, i->bits_page_size);
+  }
+  return 0;
+}
+
 /* Copy what is dirty.  Nobody publishes. */
 static int
 take_batch (struct image *i, struct batch *b, int *err)
@@ -242,12 +259,9 @@ take_batch (struct image *i, struct batch *b, int *err)
     return -1;
   }
   b->nmarks = n;
-  for (p = pages_take_dirty (&c->bits); p != NULL; p = p->next_dirty) {
-    const uint64_t place = i->format->bits_place (i, p->number);
-
-    /* 0: the block is gone. */
-    if (place != 0)
-      copy_page (b, p, place, i->bits_page_size);
+  if (take_bits (i, b, err) == -1) {
+    image_fail (i);
+    return -1;
   }
   nbits = b->npages;
   for (p = pages_take_dirty (&c->bat); p != NULL; p = p->next_dirty)

@@ -101,11 +101,11 @@ struct image_format {
    * significant bit of a byte is first, or the least.
    */
   bool bits_msb_first;
-  /* Where page P lies in INNER, or 0 if there is no bitmap for it yet.
-   * VHD: in front of the block's data; VHDX: in the bitmap block of the
-   * chunk.
+  /* *PLACE: where page P lies in INNER, or 0 if there is no bitmap for it
+   * yet.  VHD: in front of the block's data; VHDX: in the bitmap block of
+   * the chunk.
    */
-  uint64_t (*bits_place) (struct image *i, uint64_t page);
+  int (*bits_place) (struct image *i, uint64_t page, uint64_t *place, int *err);
   /* VHDX: make bitmap space exist for the pages of BLOCK, all zeroes,
    * with its BAT entry changed (image_set_raw_entry).  Called with the
    * block's lock held; must lock by itself against other blocks of the
@@ -248,6 +248,9 @@ extern int image_set_raw_entry (struct image *i, uint64_t index, uint64_t raw,
  * on everything that changes the image fails with EIO.
  */
 extern void image_fail (struct image *i);
+
+/* -1 with *ERR = ENOMEM, after a message. */
+extern int image_no_memory (const struct image *i, int *err);
 
 /* Read or write COUNT bytes of INNER, with an error message that says
  * WHAT on failure.

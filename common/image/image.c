@@ -227,6 +227,14 @@ image_inner (struct image *i)
 /* ------------------------------------------------------------------ */
 /* The file */
 
+int
+image_no_memory (const struct image *i, int *err)
+{
+  log_error ("%s: out of memory", i->name);
+  *err = ENOMEM;
+  return -1;
+}
+
 static int
 inner_failed (const struct image *i, const char *how, const char *what,
               uint64_t count, uint64_t offset, int e, int *err)

@@ -158,14 +158,16 @@ chunk_entry (const struct image *i, uint64_t chunk)
   return shared_get (i, 0, raw).place;
 }
 
-static uint64_t
-shared_bits_place (struct image *i, uint64_t page)
+static int
+shared_bits_place (struct image *i, uint64_t page, uint64_t *place, int *err)
 {
   const uint64_t sector = page * i->bits_page_sectors;
   const uint64_t per_chunk = (uint64_t) sectors (&own_of (i)->f) * CHUNK;
-  const uint64_t at = chunk_entry (i, sector / per_chunk);
 
-  return at == 0 ? 0 : at + sector % per_chunk / 8;
+  *place = chunk_entry (i, sector / per_chunk);
+  if (*place != 0)
+    *place += sector % per_chunk / 8;
+  return 0;
 }
 
 static int
@@ -192,22 +194,21 @@ shared_bits_create (struct image *i, uint64_t block, int *err)
   return 0;
 }
 
-static uint64_t
-front_bits_place (struct image *i, uint64_t page)
+static int
+front_bits_place (struct image *i, uint64_t page, uint64_t *place, int *err)
 {
   const uint64_t sector = page * i->bits_page_sectors;
   const uint64_t block = sector / sectors (&own_of (i)->f);
   uint64_t raw;
-  int err;
   struct image_entry e;
 
-  if (image_get_raw_entry (i, block, &raw, &err) == -1)
-    return 0;
+  if (image_get_raw_entry (i, block, &raw, err) == -1)
+    return -1;
   e = front_get (i, block, raw);
-  if (e.state != BLOCK_BITS)
-    return 0;
-  return e.place - bitmap_size (&own_of (i)->f) +
-         sector % sectors (&own_of (i)->f) / 8;
+  *place = e.state != BLOCK_BITS ? 0 :
+                                   e.place - bitmap_size (&own_of (i)->f) +
+                                     sector % sectors (&own_of (i)->f) / 8;
+  return 0;
 }
 
 static int

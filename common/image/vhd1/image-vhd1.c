@@ -343,10 +343,8 @@ claim_structures (struct image *i, int *err)
     const struct vhd_region *r = &v->layout.region[k];
 
     /* They do not overlap. */
-    if (image_space_claim (i->space, r->offset, r->count) == -1) {
-      *err = ENOMEM;
-      return -1;
-    }
+    if (image_space_claim (i->space, r->offset, r->count) == -1)
+      return image_no_memory (i, err);
   }
   return 0;
 }

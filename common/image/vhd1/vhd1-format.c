@@ -90,23 +90,23 @@ entry_index (const struct image *i, uint64_t block)
 /* Bitmaps */
 
 /* The engine has the entry already, so this finds it. */
-static uint64_t
-bits_place (struct image *i, uint64_t page)
+static int
+bits_place (struct image *i, uint64_t page, uint64_t *place, int *err)
 {
   const uint64_t pages =
     (i->info.block_size >> i->sector_shift) / i->bits_page_sectors;
   const uint64_t block = page / pages;
   struct image_entry e;
   uint64_t raw;
-  int err;
 
-  if (image_get_raw_entry (i, block, &raw, &err) == -1)
-    return 0;
+  if (image_get_raw_entry (i, block, &raw, err) == -1)
+    return -1;
   e = get_entry (i, block, raw);
-  if (e.state != BLOCK_BITS)
-    return 0;
-  return e.place - to_vhd1 (i)->bitmap_size +
-         page % pages * (uint64_t) i->bits_page_size;
+  *place = e.state != BLOCK_BITS ?
+             0 :
+             e.place - to_vhd1 (i)->bitmap_size +
+               page % pages * (uint64_t) i->bits_page_size;
+  return 0;
 }
 
 static uint64_t

@@ -82,6 +82,7 @@ each_entry (const struct look *l, uint64_t start, uint64_t end, entry_fn fn,
   const uint64_t all = ROUND_UP (end, PER_SECTOR);
 
   if (bat == NULL) {
+    log_error ("%s: out of memory", l->name);
     *err = ENOMEM;
     return -1;
   }
@@ -146,6 +147,7 @@ claim_entry (const struct look *l, uint64_t block, uint32_t sector, int *err)
     return -1;
   if (image_space_claim (l->space, start, count) >= 0)
     return 0;
+  log_error ("%s: out of memory", l->name);
   *err = ENOMEM;
   return -1;
 }

@@ -18,9 +18,6 @@
 
 #define PAGES_PER_CHUNK (VHDX_CHUNK_SECTORS / VHDX_BITS_PAGE_SECTORS)
 
-/* A place that no file has: reading there fails. */
-#define NOWHERE ROUND_DOWN (UINT64_MAX, IMAGE_PAGE)
-
 /* Where the bitmap of CHUNK is; 0: there is none. */
 static int
 get_place (struct image *i, uint64_t chunk, uint64_t *place, int *err)
@@ -49,22 +46,23 @@ get_place (struct image *i, uint64_t chunk, uint64_t *place, int *err)
 /* The engine asks only if a block of the chunk is partially present, or
  * is about to be and the bitmap was created: there must be one.
  */
-uint64_t
-image_vhdx_bits_place (struct image *i, uint64_t page)
+int
+image_vhdx_bits_place (struct image *i, uint64_t page, uint64_t *place,
+                       int *err)
 {
   const uint64_t chunk = page / PAGES_PER_CHUNK;
-  uint64_t place;
-  int err;
 
-  if (get_place (i, chunk, &place, &err) == -1)
-    return NOWHERE;
-  if (place == 0) {
+  if (get_place (i, chunk, place, err) == -1)
+    return -1;
+  if (*place == 0) {
     log_error ("%s: chunk %llu has no sector bitmap, but a block that is "
                "partially present",
                i->name, (unsigned long long) chunk);
-    return NOWHERE;
+    *err = EIO;
+    return -1;
   }
-  return place + page % PAGES_PER_CHUNK * IMAGE_PAGE;
+  *place += page % PAGES_PER_CHUNK * IMAGE_PAGE;
+  return 0;
 }
 
 static int

@@ -130,7 +130,8 @@ extern int image_vhdx_walk (struct image *i, uint64_t index, uint64_t end,
 /* vhdx-bitmap.c */
 
 /* See struct image_format. */
-extern uint64_t image_vhdx_bits_place (struct image *i, uint64_t page);
+extern int image_vhdx_bits_place (struct image *i, uint64_t page,
+                                  uint64_t *place, int *err);
 extern int image_vhdx_bits_create (struct image *i, uint64_t block, int *err);
 
 /* ------------------------------------------------------------------ */

@@ -58,11 +58,8 @@ see_range (struct image *i, uint64_t index, uint64_t n, image_vhdx_see see,
 {
   CLEANUP_FREE le64 *entries = malloc (PIECE);
 
-  if (entries == NULL) {
-    log_error ("%s: out of memory", i->name);
-    *err = ENOMEM;
-    return -1;
-  }
+  if (entries == NULL)
+    return image_no_memory (i, err);
   while (n > 0) {
     /* In whole pages, which the region has. */
     const uint64_t k = min_u64 (n, PIECE / sizeof *entries);
