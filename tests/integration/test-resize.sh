@@ -133,13 +133,14 @@ cp --sparse=always a.vhd d.vhd
 cp --sparse=always a.vhdx d.vhdx
 for (( i = 0; i < 6; i++ )); do
     for f in k.vhd d.vhd d.vhdx; do
-        old=$(image_size $f) new=$(( (16 + (i + 1) % 5) << 20 ))
+        old=$(image_size $f) || (( $? == 2 )) # it says what is to be mended
+        new=$(( (16 + (i + 1) % 5) << 20 ))
         diskstack resize -q --shrink $f $new 2> out &
         pid=$!
         timeout "0.0$(( RANDOM % 3 ))$(( 1 + RANDOM % 9 ))" tail -f /dev/null || :
         kill -KILL $pid 2> /dev/null || :
         wait $pid 2> /dev/null || :
-        now=$(image_size $f)
+        now=$(image_size $f) || (( $? == 2 ))
         [[ $now == "$old" || $now == "$new" ]] || fail "$f: $old, $new, $now"
         cp raw want
         truncate -s "$now" want
