@@ -9,6 +9,8 @@
 #ifndef DISKSTACK_BYTES_H
 #define DISKSTACK_BYTES_H
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -62,5 +64,14 @@ BYTES_DEFINE (be64, 64, BYTES_BE);
 #undef BYTES_DEFINE
 #undef BYTES_LE
 #undef BYTES_BE
+
+/* Are the COUNT bytes at P, at least one, all zero? */
+static inline bool
+bytes_are_zero (const void *p, size_t count)
+{
+  const uint8_t *b = p;
+
+  return b[0] == 0 && memcmp (b, b + 1, count - 1) == 0;
+}
 
 #endif /* DISKSTACK_BYTES_H */

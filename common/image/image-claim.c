@@ -12,6 +12,7 @@
 #include <stdlib.h>
 
 #include "base/align.h"
+#include "base/bytes.h"
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "image/image-core.h"
@@ -52,8 +53,8 @@ raw_at (const struct image *i, const uint8_t *buf, uint64_t n)
 
 /* BUF has the entries from FIRST on, N of them. */
 static int
-visit_entries (struct image *i, const uint8_t *buf, uint64_t first, uint64_t n,
-               image_block_fn fn, void *opaque, int *err)
+visit_some (struct image *i, const uint8_t *buf, uint64_t first, uint64_t n,
+            image_block_fn fn, void *opaque, int *err)
 {
   for (uint64_t block = block_from (i, first); block < i->nblocks; block++) {
     const uint64_t index = i->format->entry_index (i, block);
@@ -64,6 +65,25 @@ visit_entries (struct image *i, const uint8_t *buf, uint64_t first, uint64_t n,
     e = i->format->get_entry (i, block, raw_at (i, buf, index - first));
     if ((e.state == BLOCK_FULL || e.state == BLOCK_BITS) &&
         fn (opaque, i, block, &e, err) == -1)
+      return -1;
+  }
+  return 0;
+}
+
+/* The same, in COUNT bytes from AT on; of pages that are zero and so have
+ * no block, which a file has many of, no entry is looked at.
+ */
+static int
+visit_entries (struct image *i, const uint8_t *buf, uint64_t at, uint64_t count,
+               image_block_fn fn, void *opaque, int *err)
+{
+  const unsigned size = i->format->entry_size;
+
+  for (uint64_t k = 0, n; k < count; k += n) {
+    n = min_u64 (IMAGE_PAGE, count - k);
+    if (!(i->core->zero_is_absent && bytes_are_zero (buf + k, n)) &&
+        visit_some (i, buf + k, (at + k) / size, n / size, fn, opaque, err) ==
+          -1)
       return -1;
   }
   return 0;
@@ -113,8 +133,7 @@ image_each_block (struct image *i, image_block_fn fn, void *opaque, int *err)
     }
     if (image_inner_read (i, buf, next - at, i->bat_offset + at,
                           "block allocation table", err) == -1 ||
-        visit_entries (i, buf, at / size, (next - at) / size, fn, opaque,
-                       err) == -1)
+        visit_entries (i, buf, at, next - at, fn, opaque, err) == -1)
       return -1;
   }
   return 0;
@@ -250,7 +269,11 @@ image_used (const struct image *i)
   uint64_t n = 0;
   int err;
 
-  if (!atomic_load (&c->used_known) && i->space == NULL &&
+  if (atomic_load (&c->used_known))
+    return atomic_load (&c->used);
+  /* Nothing is changed before it is known. */
+  LOCK_SCOPE (&c->change_lock);
+  if (!atomic_load (&c->used_known) &&
       image_each_block (m, count_block, &n, &err) == 0) {
     atomic_store (&c->used, n * c->footprint);
     atomic_store (&c->used_known, true);

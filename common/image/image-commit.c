@@ -393,6 +393,32 @@ image_reclaim (struct image *i, int *err)
 /* ------------------------------------------------------------------ */
 /* Around changes */
 
+/* The change lock is held.  What was claimed in part cannot be again. */
+static int
+take_space (struct image *i, int *err)
+{
+  struct image_core *c = i->core;
+
+  if (c->claimed || i->format->claim == NULL)
+    return 0;
+  if (atomic_load (&c->failed)) {
+    *err = EIO;
+    return -1;
+  }
+  if (i->format->claim (i, err) == -1)
+    return -1;
+  c->claimed = true;
+  return 0;
+}
+
+int
+image_take_space (struct image *i, int *err)
+{
+  LOCK_SCOPE (&i->core->change_lock);
+
+  return take_space (i, err);
+}
+
 static int
 first_change (struct image *i, int *err)
 {
@@ -401,6 +427,11 @@ first_change (struct image *i, int *err)
   LOCK_SCOPE (&c->change_lock);
   if (atomic_load (&c->changed))
     return 0;
+  if (take_space (i, err) == -1) {
+    image_fail (i);
+    *err = EIO;
+    return -1;
+  }
   if (i->format->first_change != NULL && i->format->first_change (i, err) == -1)
     return -1;
   atomic_store_explicit (&c->changed, true, memory_order_release);

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 
 #include "base/align.h"
+#include "base/bytes.h"
 #include "base/cleanup.h"
 #include "image/image-core.h"
 
@@ -60,12 +61,6 @@ from_the_end (const void *a, const void *b)
   return x->start > y->start ? -1 : x->start < y->start;
 }
 
-static bool
-is_zero (const uint8_t *p, size_t count)
-{
-  return p[0] == 0 && memcmp (p, p + 1, count - 1) == 0;
-}
-
 /* SKIP: the new place is zero. */
 static int
 copy (struct image *i, uint8_t *buf, uint64_t from, uint64_t to, uint64_t count,
@@ -81,7 +76,7 @@ copy (struct image *i, uint8_t *buf, uint64_t from, uint64_t to, uint64_t count,
     memset (buf, 0, n);
     if (store_read (inner, buf, there, from, err) == -1)
       return -1;
-    if (!(skip && is_zero (buf, n)) &&
+    if (!(skip && bytes_are_zero (buf, n)) &&
         store_write (inner, buf, n, to, 0, err) == -1)
       return -1;
     from += n;
@@ -163,6 +158,10 @@ image_compact (struct image *i,
 
   if (i->info.read_only || atomic_load (&i->core->failed)) {
     *err = i->info.read_only ? EPERM : EIO;
+    return -1;
+  }
+  if (image_take_space (i, err) == -1) {
+    image_fail (i);
     return -1;
   }
   c.buf = malloc (IMAGE_MOVE_PIECE);

@@ -73,6 +73,7 @@ struct image_core {
 
   pthread_mutex_t change_lock;
   _Atomic bool changed; /* first_change is done */
+  bool claimed;         /* what is in use, in the space */
   _Atomic bool failed;
   _Atomic bool bad_logged;
 

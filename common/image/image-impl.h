@@ -125,6 +125,12 @@ struct image_format {
   int (*block_init) (struct image *i, uint64_t place, bool full, uint32_t start,
                      uint32_t count, int *err);
 
+  /* Claim all that is in use in the space, image_claim_blocks and more: in
+   * image_take_space.  -1 after a message, and then never again.  NULL:
+   * it was done when the image was opened.
+   */
+  int (*claim) (struct image *i, int *err);
+
   /* Before the first change of what the disk shows since it was opened
    * (VHDX: new FileWriteGuid and DataWriteGuid; Xen's VHD: the batmap
    * dropped), durable when it returns.  Called once, by one thread, while
@@ -208,7 +214,7 @@ struct image {
  * and owns all of it from then on.  NULL with errno = ENOMEM; everything
  * is still the caller's then.  For a writable image SPACE is given (grow
  * and opaque are filled in here), and the format claims in it what is in
- * use: its own structures by image_space_claim, blocks by
+ * use, now or later: its own structures by image_space_claim, blocks by
  * image_claim_blocks; then, if the file is longer than what is used, cuts
  * it and says so by image_space_set_end.
  */
@@ -220,6 +226,12 @@ extern struct image *image_create (const struct image *tmpl,
  * caller's again.
  */
 extern void image_abandon (struct image *i);
+
+/* Claim what is in use, by the format's claim, if that was not done: by a
+ * format that opens an image, or else before the first change.  After a
+ * failure the image must go or fail (image_fail).
+ */
+extern int image_take_space (struct image *i, int *err);
 
 /* Walk the BAT (skipping what INNER says is a hole, if a raw entry of 0 is
  * BLOCK_ABSENT) and claim the space of all blocks.  Overlaps and blocks

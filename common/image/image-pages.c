@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/align.h"
+#include "base/bytes.h"
 #include "base/cleanup.h"
 #include "image/image-pages.h"
 
@@ -94,12 +95,6 @@ get_leaf (struct image_pages *ps, uint64_t i)
   return leaf;
 }
 
-static bool
-is_zero (const uint8_t *data, size_t count)
-{
-  return data[0] == 0 && memcmp (data, data + 1, count - 1) == 0;
-}
-
 /* What is to be in the array: from the file, or instead of the shared
  * page.  The page's lock is held.
  */
@@ -117,7 +112,7 @@ make_page (struct image_pages *ps, uint64_t number, bool load, bool change,
     free (p);
     return NULL;
   }
-  if (!change && is_zero (p->data, ps->page_size)) {
+  if (!change && bytes_are_zero (p->data, ps->page_size)) {
     free (p);
     return ps->zero;
   }

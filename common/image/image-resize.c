@@ -13,16 +13,11 @@
 #include <stdlib.h>
 
 #include "base/align.h"
+#include "base/bytes.h"
 #include "base/cleanup.h"
 #include "image/image-core.h"
 
 #define PIECE (256 * 1024)
-
-static bool
-is_zero (const uint8_t *p, size_t count)
-{
-  return p[0] == 0 && memcmp (p, p + 1, count - 1) == 0;
-}
 
 /* EBUSY if [OFFSET, END) has anything but zeroes. */
 static int
@@ -39,7 +34,7 @@ check_zero (struct image *i, uint64_t offset, uint64_t end, int *err)
 
     if (image_read (i, buf, n, offset, NULL, NULL, err) == -1)
       return -1;
-    if (!is_zero (buf, n)) {
+    if (!bytes_are_zero (buf, n)) {
       *err = EBUSY;
       return -1;
     }

@@ -145,7 +145,10 @@ leave_clean (struct image *i)
 {
   int err = EIO;
 
-  if (i->space == NULL || atomic_load (&i->core->failed))
+  const bool claimed = i->core->claimed || i->format->claim == NULL;
+
+  /* What was not claimed was not changed, nor is known where it ends. */
+  if (i->space == NULL || atomic_load (&i->core->failed) || !claimed)
     return;
   /* The second makes free what was given up; nobody is inside. */
   if (image_flush (i, &err) == -1 ||

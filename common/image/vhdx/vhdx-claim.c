@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * What of a VHDX is in use, when it is opened for writing: the first MiB,
+ * What of a VHDX is in use, before it is written to: the first MiB,
  * the log, all regions, known or not; the blocks, which the engine claims;
  * and what this file finds by a walk through the BAT of its own, the
  * sector bitmaps and space that is only remembered.
@@ -38,14 +38,6 @@ struct walk {
   uint64_t bitmap;    /* the next entry that must name one; or none */
 };
 
-static int
-no_memory (struct image *i, int *err)
-{
-  log_error ("%s: out of memory", i->name);
-  *err = ENOMEM;
-  return -1;
-}
-
 /* Claim for WHAT. */
 static int
 claim (struct image *i, uint64_t offset, uint64_t count, const char *what,
@@ -56,7 +48,7 @@ claim (struct image *i, uint64_t offset, uint64_t count, const char *what,
   if (r == 1)
     return 0;
   if (r == -1)
-    return no_memory (i, err);
+    return image_no_memory (i, err);
   log_error ("%s: %s, %llu bytes at %llu, overlaps something else", i->name,
              what, (unsigned long long) count, (unsigned long long) offset);
   *err = EINVAL;
@@ -135,7 +127,7 @@ see_block (struct walk *w, uint64_t index, uint64_t raw, int *err)
       !range_inside (e.offset, w->v->bat.block_size, w->file_size))
     return 0;
   if (image_space_claim (w->i->space, e.offset, w->v->bat.block_size) == -1)
-    return no_memory (w->i, err);
+    return image_no_memory (w->i, err);
   return 0;
 }
 

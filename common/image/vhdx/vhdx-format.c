@@ -156,6 +156,7 @@ const struct image_format image_vhdx_format_ops = {
   .bits_place = image_vhdx_bits_place,
   .bits_create = image_vhdx_bits_create,
   .block_footprint = block_footprint,
+  .claim = image_vhdx_claim,
   .first_change = first_change,
   .set_link_id = image_vhdx_set_link_id,
   .set_parent = image_vhdx_set_parent,

@@ -23,6 +23,9 @@
 #include "vhdx/vhdx-guid.h"
 #include "vhdx/vhdx-locator.h"
 
+/* 8 MiB, which any disk of 1 TiB has at most. */
+#define SOON_ENTRIES (1u << 20)
+
 struct opening {
   struct store *inner; /* as it was given */
   bool read_only;
@@ -502,13 +505,15 @@ make_image (struct opening *op)
   return i;
 }
 
-/* The first change of a writable file that has just been understood. */
+/* The first change of a writable file that has just been understood.  A
+ * table that takes long to read waits until something is written.
+ */
 static int
 take_into_use (struct opening *op, struct image *i)
 {
   int err;
 
-  if (image_vhdx_claim (i, &err) == -1) {
+  if (op->v->bat.nentries <= SOON_ENTRIES && image_take_space (i, &err) == -1) {
     errno = err;
     return -1;
   }

@@ -52,6 +52,20 @@ same_entries (struct image *i, uint64_t index, uint64_t *n, bool *zero,
   return r;
 }
 
+/* N entries from INDEX on, the first one of a page. */
+static int
+see_pages (const le64 *entries, uint64_t index, uint64_t n, image_vhdx_see see,
+           void *opaque, int *err)
+{
+  for (uint64_t k = 0, some; k < n; k += some) {
+    some = min_u64 (n - k, VHDX_ENTRIES_PER_PAGE);
+    if (!bytes_are_zero (entries + k, some * sizeof *entries) &&
+        see (opaque, entries + k, index + k, some, err) == -1)
+      return -1;
+  }
+  return 0;
+}
+
 static int
 see_range (struct image *i, uint64_t index, uint64_t n, image_vhdx_see see,
            void *opaque, int *err)
@@ -68,7 +82,7 @@ see_range (struct image *i, uint64_t index, uint64_t n, image_vhdx_see see,
     if (image_inner_read (i, entries, count,
                           i->bat_offset + index * sizeof *entries, "the BAT",
                           err) == -1 ||
-        see (opaque, entries, index, k, err) == -1)
+        see_pages (entries, index, k, see, opaque, err) == -1)
       return -1;
     index += k;
     n -= k;
