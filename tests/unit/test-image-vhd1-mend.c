@@ -262,9 +262,12 @@ END_TEST
 START_TEST (batmap_in_the_way)
 {
   struct store *file = vhd1_file (DISK, BLOCK, false);
+  struct vhd_footer f = file_footer (file, true);
   struct vhd_header h;
   struct image *i;
 
+  file_resize (file, 4096);
+  file_set_footer (file, &f, false);
   make_xen (file, 0x00010003, 0);
   h = file_header (file);
   i = must_open (file, false);
@@ -299,7 +302,9 @@ END_TEST
 
 /* ------------------------------------------------------------------ */
 
-/* Blocks go where Windows would put them. */
+/* Blocks go where Windows would put them if the first is aligned, as ours
+ * is; behind those of others that are not, none is.
+ */
 START_TEST (alignment)
 {
   struct store *file = vhd1_file (DISK, BLOCK, false);
@@ -311,15 +316,14 @@ START_TEST (alignment)
   image_close (i);
   ck_assert_uint_eq (file_entry (file, 0), 7);
   ck_assert_uint_eq (file_entry (file, 1), 7 + (BLOCK + 4096) / 512);
-  ck_assert_uint_eq (store_size (file), 8192 + BLOCK + 4096 + BLOCK);
+  ck_assert_uint_eq (store_size (file), 4096 + BLOCK + 4096 + BLOCK + 512);
 
-  /* An empty file that is not aligned, as QEMU makes it. */
-  file_set_entry (file, 0, VHD_BAT_UNUSED);
+  /* As QEMU makes it. */
+  file_set_entry (file, 0, 4);
   file_set_entry (file, 1, VHD_BAT_UNUSED);
-  file_resize (file, 2560);
+  file_resize (file, 2048 + BLOCK + 512 + 512);
   file_set_footer (file, &f, false);
   i = must_open (file, false);
-  must_write (i, 0, 512, 1);
   must_write (i, BLOCK, 512, 1);
   image_close (i);
   ck_assert_uint_eq (file_entry (file, 0), 4);
@@ -346,7 +350,7 @@ START_TEST (end_moves_in_order)
   must_write (i, 0, 512, 1);
   at = store_size (file) - 512; /* there is more room than needed */
   ck_assert_uint_gt (at, 4096 + BLOCK + 4096);
-  k = trace_find (t, 0, changes, 8192 - 512, 512);
+  k = trace_find (t, 0, changes, 2560 - 512, 512);
   ck_assert_int_ge (k, 0);
   ck_assert_int_ge (trace_find (t, 0, writes, at, 512), 0);
   ck_assert_int_lt (trace_find (t, 0, writes, at, 512), k);
@@ -354,7 +358,7 @@ START_TEST (end_moves_in_order)
 
   trace_clear (t);
   image_close (i);
-  ck_assert_uint_eq (store_size (file), 4096 + BLOCK + 4096);
+  ck_assert_uint_eq (store_size (file), 4096 + BLOCK + 512);
   at = store_size (file) - 512;
   for (k = 0; trace_get (t, (size_t) k).op.kind != STORE_OP_RESIZE;)
     k++;
@@ -373,14 +377,10 @@ START_TEST (old_end_is_cleared)
 {
   static const uint8_t zeroes[512];
   struct store *file = filled (false);
-  struct vhd_footer f = file_footer (file, false);
-  const uint64_t end = store_size (file) - 4096;
+  const uint64_t end = store_size (file) - 512;
+  struct image *i = must_open (file, false);
   uint8_t bytes[512];
-  struct image *i;
 
-  file_resize (file, end + 512);
-  file_set_footer (file, &f, false);
-  i = must_open (file, false);
   must_write (i, 9 * BLOCK, 512, 4);
   image_close (i);
   ck_assert_uint_eq (file_entry (file, 9), (end + 4096 - 512) / 512);

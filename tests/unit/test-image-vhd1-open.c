@@ -416,7 +416,7 @@ static const struct {
     "header at offset 512",
     true },
   { block_over_bat, "block 5 at offset 1536 overlaps the block table", true },
-  { block_beyond, "block 5 at offset 212992 is beyond the end", true },
+  { block_beyond, "block 5 at offset 209408 is beyond the end", true },
   { block_partly_beyond, "is beyond the end of the file", true },
   { blocks_overlap, "blocks 3 and 5 overlap", true },
   { hole_for_a_bat, "block 0 at offset 0 overlaps the copy", true },

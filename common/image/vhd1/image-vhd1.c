@@ -208,22 +208,15 @@ find_layout (struct opening *o)
   return -1;
 }
 
-/* Windows looks once whether a file is aligned, and then does the same
- * with what is new.  An end that is damaged does not count.
- */
+/* As with Windows, what is new is like what is there. */
 static void
 find_alignment (struct opening *o)
 {
   struct vhd1 *v = o->v;
-  const bool by_end =
-    !o->has_end || IS_ALIGNED (v->footer_at + VHD_FOOTER_SIZE, VHD1_ALIGN);
-  const bool aligned = o->scan.end != 0 ? !o->scan.unaligned : by_end;
 
-  v->data_align = aligned && v->header.block_size >= VHD1_ALIGN ?
+  v->data_align = !o->scan.unaligned && v->header.block_size >= VHD1_ALIGN ?
                     VHD1_ALIGN :
                     VHD_SECTOR_SIZE;
-  v->file_align =
-    by_end && v->data_align == VHD1_ALIGN ? VHD1_ALIGN : VHD_SECTOR_SIZE;
 }
 
 static int
@@ -356,7 +349,6 @@ mend (struct image *i, const struct opening *o, int *err)
   struct vhd1 *v = to_vhd1 (i);
   const struct vhd1_footers *f = &o->footers;
   const uint64_t used = image_space_used_end (i->space);
-  const uint64_t at = vhd1_footer_place (v, used);
 
   if (o->has_end &&
       (f->head_status != VHD_OK || !vhd_footer_equal (&f->head, &f->end))) {
@@ -366,12 +358,12 @@ mend (struct image *i, const struct opening *o, int *err)
   }
   if (!o->has_end)
     log_debug ("%s: the footer is written again", i->name);
-  else if (used <= v->footer_at && at >= v->footer_at)
+  else if (vhd1_footer_fits (v, used))
     return 0;
   else
     log_debug ("%s: the end of the file moves from %" PRIu64 " to %" PRIu64,
-               i->name, store_size (i->inner), at + VHD_FOOTER_SIZE);
-  return vhd1_move_end (i, at, err);
+               i->name, store_size (i->inner), used + VHD_FOOTER_SIZE);
+  return vhd1_move_end (i, used, err);
 }
 
 static int

@@ -183,7 +183,6 @@ lay_out (struct making *m)
                                 o->block_size != 0 ? (uint32_t) o->block_size :
                                                      VHD_BLOCK_SIZE_DEFAULT,
                                 m->end);
-  m->v.file_align = VHD1_ALIGN;
   if (child)
     return set_parent (m);
   m->end += vhd_bat_size (m->v.header.nentries);
@@ -254,7 +253,7 @@ write_body (const struct making *m, int *err)
 static int
 write_all (const struct making *m, int *err)
 {
-  const uint64_t at = vhd1_footer_place (&m->v, m->end);
+  const uint64_t at = ROUND_UP (m->end, VHD_SECTOR_SIZE);
   uint8_t footer[VHD_FOOTER_SIZE];
 
   vhd_footer_serialise (&m->v.footer, footer);

@@ -8,6 +8,9 @@
  * of the file that it was at, goes.  In between the file ends in the old
  * one, in the new one, or in neither; then the copy at its start counts,
  * which is only changed while the end is sound.
+ *
+ * When the file is left, the footer is right behind the last block: QEMU
+ * puts the next one there, whatever there is, and does not clear its data.
  */
 
 #include <config.h>
@@ -22,18 +25,6 @@ static uint64_t
 footer_at (const struct vhd1 *v)
 {
   return atomic_load_explicit (&v->footer_at, memory_order_relaxed);
-}
-
-/* With Windows the footer is in the last sector of a page, where the next
- * block's bitmap will be, in a page of its own if all is full.
- */
-uint64_t
-vhd1_footer_place (const struct vhd1 *v, uint64_t used)
-{
-  const uint64_t page = v->file_align;
-
-  return ROUND_UP (used, page) +
-         (page == VHD_SECTOR_SIZE ? 0 : page - VHD_SECTOR_SIZE);
 }
 
 int
@@ -126,14 +117,15 @@ int
 vhd1_grow (struct image *i, uint64_t end, uint64_t *reserved, int *err)
 {
   *reserved = 0; /* the footer comes behind END */
-  return vhd1_move_end (i, vhd1_footer_place (to_vhd1 (i), end), err);
+  return vhd1_move_end (i, end, err);
 }
 
-/* Less than a page is not worth it, and looks different with others. */
 int
 vhd1_close_clean (struct image *i, uint64_t used, int *err)
 {
-  const uint64_t at = vhd1_footer_place (to_vhd1 (i), used);
+  const struct vhd1 *v = to_vhd1 (i);
 
-  return at < footer_at (to_vhd1 (i)) ? vhd1_move_end (i, at, err) : 0;
+  if (used == footer_at (v) || (!v->changed && vhd1_footer_fits (v, used)))
+    return 0;
+  return vhd1_move_end (i, used, err);
 }

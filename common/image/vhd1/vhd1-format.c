@@ -174,7 +174,12 @@ reset_batmap (struct image *i, int *err)
 static int
 first_change (struct image *i, int *err)
 {
-  return to_vhd1 (i)->has_batmap ? reset_batmap (i, err) : 0;
+  struct vhd1 *v = to_vhd1 (i);
+
+  if (v->has_batmap && reset_batmap (i, err) == -1)
+    return -1;
+  v->changed = true;
+  return 0;
 }
 
 /* What they name is durable, and sectors are written whole: each page may

@@ -35,10 +35,8 @@ struct vhd1 {
   struct vhd_layout layout;
   uint64_t layout_end;  /* no structure from here on */
   uint32_t bitmap_size; /* of a block, whole sectors */
-  /* Data of new blocks and the length of the file are multiples of these,
-   * as far as we decide.
-   */
-  uint32_t data_align, file_align;
+  uint32_t data_align;  /* data of new blocks is at multiples of it */
+  bool changed;         /* since it was opened */
   /* Where the end footer is; changed by growth, and when nobody else is
    * there.  If there is none: the end of the file.
    */
@@ -98,8 +96,14 @@ extern int vhd1_claim_hidden (struct image *i, int *err);
 
 /* vhd1-end.c: the end of the file. */
 
-/* Where the footer belongs if what is used ends at USED. */
-extern uint64_t vhd1_footer_place (const struct vhd1 *v, uint64_t used);
+/* May the footer stay where it is if what is used ends at USED?  With
+ * Windows it is in the last sector of a page.
+ */
+static inline bool
+vhd1_footer_fits (const struct vhd1 *v, uint64_t used)
+{
+  return used <= v->footer_at && v->footer_at - used < VHD1_ALIGN;
+}
 
 extern int vhd1_flush (struct image *i, const char *what, int *err);
 

@@ -184,7 +184,7 @@ enlarge_bat (struct image *i, uint32_t n, int *err)
   const struct table t = find_table (v, n);
 
   if (t.end > v->footer_at &&
-      vhd1_move_end (i, vhd1_footer_place (v, t.end), err) == -1)
+      vhd1_move_end (i, ROUND_UP (t.end, VHD_SECTOR_SIZE), err) == -1)
     return -1;
   if (image_vacate (i, t.header.bat_offset, t.end, err) == -1 ||
       write_bat (i, &t, err) == -1 ||
