@@ -341,18 +341,21 @@ END_TEST
 static bool
 check_cut (void *opaque, struct store *s, const char *what)
 {
+  struct store *way = store_fault_borrow (s);
   uint8_t start[512] = { 0 };
   struct image *i;
 
   if (store_size (s) >= sizeof start)
     vhdx_peek (s, start, sizeof start, 0);
-  i = vhdx_try_open (store_fault_borrow (s), false);
+  i = vhdx_try_open (way, false);
   if ((i != NULL) != (memcmp (start, "vhdxfile", 8) == 0)) {
     log_memory_print ();
     ck_abort_msg ("%s: half a file", what);
   }
   if (i != NULL)
     image_close (i);
+  else
+    store_close (way);
   return true;
 }
 
