@@ -26,7 +26,7 @@ static const struct vhdx_metadata made = {
   .physical_sector_size = 4096,
   .id = { "id of this disk!" },
 };
-static const char locator[] = "what the parent is";
+static const char locator[20] = "what the parent is";
 static uint8_t region[VHDX_METADATA_NEW_SIZE];
 static struct vhdx_metadata m;
 
