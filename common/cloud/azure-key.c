@@ -31,8 +31,8 @@ static const char *const standard_headers[] = {
   "Range",
 };
 
-static bool
-valid_account (const char *account)
+bool
+azure_account_valid (const char *account)
 {
   const size_t n = strnlen (account, AZURE_ACCOUNT_MAX + 1);
 
@@ -50,7 +50,7 @@ azure_key_parse (const char *account, const char *base64, struct azure_key *k)
   memset (k, 0, sizeof *k);
   while (n > 0 && strchr (blanks, p[n - 1]) != NULL)
     n--;
-  if (!valid_account (account))
+  if (!azure_account_valid (account))
     return CLOUD_BAD_ACCOUNT;
   strcpy (k->account, account);
   if (!base64_decode (p, n, k->bytes, sizeof k->bytes, &k->n) || k->n == 0)

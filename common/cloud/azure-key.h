@@ -8,6 +8,7 @@
 #ifndef DISKSTACK_AZURE_KEY_H
 #define DISKSTACK_AZURE_KEY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -28,6 +29,9 @@ struct azure_key {
   uint8_t bytes[AZURE_KEY_MAX];
   size_t n; /* of BYTES; those of real accounts have 64 */
 };
+
+/* Can there be a storage account of that name? */
+extern bool azure_account_valid (const char *account);
 
 /* An account's name and its key in base64, which may have white space
  * around it.  CLOUD_OK, CLOUD_BAD_ACCOUNT or CLOUD_BAD_KEY.  End it with

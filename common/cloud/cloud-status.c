@@ -29,7 +29,7 @@ cloud_status_string (enum cloud_status status)
     [CLOUD_URL_VERSIONS] = "has to name one snapshot or one version",
     [CLOUD_URL_EXPIRED] = "was signed for a time that is over",
     [CLOUD_URL_PRESIGNED] = "is pre-signed for a time that cannot be read",
-    [CLOUD_BAD_ACCOUNT] = "is no name of a storage account",
+    [CLOUD_BAD_ACCOUNT] = "has a name that no storage account has",
     [CLOUD_BAD_KEY] = "is not base64 of 1 to 128 bytes",
     [CLOUD_BAD_ACCESS_KEY] = "is empty, or has characters that none has",
     [CLOUD_BAD_REGION] = "is no region",

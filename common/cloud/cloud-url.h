@@ -50,7 +50,8 @@ extern bool cloud_piece_next (struct cloud_piece *rest, char c,
                               struct cloud_piece *piece);
 
 /* The next parameter of the query *REST, which becomes shorter; empty ones
- * are skipped.  Without "=" the value is empty.  False when there is none.
+ * are skipped.  Without "=" the value is empty, and begins where the name
+ * ends.  False when there is none.
  */
 extern bool cloud_query_next (struct cloud_piece *rest,
                               struct cloud_piece *name,
