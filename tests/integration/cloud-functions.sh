@@ -4,7 +4,7 @@
 # Both servers are packages of npm, which are installed once, into the
 # user's cache, and run on loopback with ports that the system chooses.
 
-requires node -e 'process.exit (+process.versions.node.split (".")[0] < 20)'
+requires node -e 'process.exit (parseInt (process.versions.node) < 20 ? 1 : 0)'
 requires curl --version
 requires python3 --version
 requires flock --version
