@@ -23,7 +23,7 @@
 
 /* Append to TOKEN the one that is in the N bytes at TEXT, with nothing but
  * white space around it.  CLOUD_OK, _NO_MEMORY, _TOO_LONG, _TOKEN_EMPTY or
- * _TOKEN_CHARACTER.  TOKEN is secret.
+ * _TOKEN_CHARACTER.  TEXT and TOKEN are secret.
  */
 extern enum cloud_status bearer_token_read (const char *text, size_t n,
                                             struct buffer *token);
@@ -39,7 +39,8 @@ extern enum cloud_status bearer_identity_url (const char *endpoint,
 /* Append to TOKEN the one in the answer, the N bytes at TEXT, that came at
  * NOW; *EXPIRES is the second from which on it is no good.  Otherwise
  * CLOUD_NO_MEMORY, _TOO_LONG or one of CLOUD_IDENTITY_*, and what the
- * endpoint says of an error is appended to MESSAGE.  TOKEN is secret.
+ * endpoint says of an error is appended to MESSAGE.  TEXT and TOKEN are
+ * secret.
  */
 extern enum cloud_status bearer_identity_read (const char *text, size_t n,
                                                int64_t now,

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "cloud/cloud-list.h"
+#include "cloud/cloud-secret.h"
 
 void
 cloud_list_name (struct cloud_list *l)
@@ -87,7 +88,7 @@ cloud_list_sort (struct cloud_list *l, bool by_value)
 void
 cloud_list_fini (struct cloud_list *l)
 {
-  buffer_fini (&l->text);
+  cloud_secret_fini (&l->text);
   l->n = 0;
   l->full = false;
 }

@@ -50,7 +50,7 @@ extern const char *cloud_list_value_of (const struct cloud_list *l, size_t i);
 /* Does the one numbered I have the name of the one before it? */
 extern bool cloud_list_repeats (const struct cloud_list *l, size_t i);
 
-/* Free it; it is as at the start. */
+/* Wipe and free it; it is as at the start. */
 extern void cloud_list_fini (struct cloud_list *l);
 
 #endif /* DISKSTACK_CLOUD_LIST_H */

@@ -30,6 +30,17 @@ cloud_line_add (struct buffer *lines, const char *name, const char *value)
   return buffer_failed (lines) ? CLOUD_NO_MEMORY : CLOUD_OK;
 }
 
+/* Escapes make three characters of one; names may be listed twice. */
+size_t
+cloud_request_size (const struct cloud_request *r)
+{
+  size_t n = 256 + strlen (r->method) + 3 * strlen (r->url);
+
+  for (size_t i = 0; i < r->nheaders; i++)
+    n += 2 * strlen (r->headers[i].name) + strlen (r->headers[i].value) + 4;
+  return n;
+}
+
 void
 cloud_add_lower (struct buffer *b, const char *text, size_t n)
 {

@@ -38,6 +38,11 @@ extern const char *cloud_line_next (const char *line);
 extern enum cloud_status cloud_line_add (struct buffer *lines, const char *name,
                                          const char *value);
 
+/* Bytes that suffice for each text that is made of R in order to sign it:
+ * who reserves them first leaves no copy of a session token behind.
+ */
+extern size_t cloud_request_size (const struct cloud_request *r);
+
 /* Add to L the headers of R whose names begin with PREFIX, which is in
  * lower case: names in lower case, values trimmed, each run of blanks and
  * line ends in them one blank.

@@ -100,6 +100,7 @@ add_headers (const struct cloud_request *r, struct buffer *names,
   struct cloud_list l = { .n = 0 };
   enum cloud_status status;
 
+  cloud_secret_reserve (&l.text, cloud_request_size (r));
   cloud_request_headers (r, "", &l);
   status = cloud_list_status (&l);
   if (status == CLOUD_OK) {
@@ -205,15 +206,35 @@ s3_signing_key (const struct s3_key *k, int64_t now,
   return status;
 }
 
+/* The same, from DAY if it is of that day, else into it. */
+static enum cloud_status
+day_key (const struct s3_key *k, int64_t now, struct s3_day *day,
+         uint8_t key[CLOUD_DIGEST_SIZE])
+{
+  const int64_t number = now / 86400;
+  enum cloud_status status = CLOUD_OK;
+
+  if (day != NULL && number > 0 && day->number == number)
+    memcpy (key, day->key, CLOUD_DIGEST_SIZE);
+  else {
+    status = s3_signing_key (k, now, key);
+    if (status == CLOUD_OK && day != NULL) {
+      day->number = number;
+      memcpy (day->key, key, CLOUD_DIGEST_SIZE);
+    }
+  }
+  return status;
+}
+
 /* The signature of TEXT in hexadecimal. */
 static enum cloud_status
-sign_text (const struct s3_key *k, int64_t now, const struct buffer *text,
-           char hex[CLOUD_HEX_SIZE])
+sign_text (const struct s3_key *k, int64_t now, struct s3_day *day,
+           const struct buffer *text, char hex[CLOUD_HEX_SIZE])
 {
   uint8_t key[CLOUD_DIGEST_SIZE];
   enum cloud_status status;
 
-  status = s3_signing_key (k, now, key);
+  status = day_key (k, now, day, key);
   if (status == CLOUD_OK)
     status = cloud_hmac_sha256 (key, sizeof key, text->data, text->len, key);
   if (status == CLOUD_OK)
@@ -224,19 +245,20 @@ sign_text (const struct s3_key *k, int64_t now, const struct buffer *text,
 
 enum cloud_status
 s3_authorization (const struct s3_key *k, const struct cloud_request *r,
-                  int64_t now, struct buffer *out)
+                  int64_t now, struct s3_day *day, struct buffer *out)
 {
   struct buffer names = { NULL }, canonical = { NULL }, text = { NULL };
   char hex[CLOUD_HEX_SIZE];
   enum cloud_status status;
 
+  cloud_secret_reserve (&canonical, cloud_request_size (r));
   status = s3_key_check (k);
   if (status == CLOUD_OK)
     status = s3_canonical_request (r, &names, &canonical);
   if (status == CLOUD_OK)
     status = s3_string_to_sign (k, &canonical, now, &text);
   if (status == CLOUD_OK)
-    status = sign_text (k, now, &text, hex);
+    status = sign_text (k, now, day, &text, hex);
   if (status == CLOUD_OK) {
     buffer_printf (out, ALGORITHM " Credential=%s/", k->access_key);
     add_scope (k, now, out);
@@ -245,7 +267,7 @@ s3_authorization (const struct s3_key *k, const struct cloud_request *r,
     status = buffer_failed (out) ? CLOUD_NO_MEMORY : CLOUD_OK;
   }
   buffer_fini (&names);
-  buffer_fini (&canonical);
+  cloud_secret_fini (&canonical);
   buffer_fini (&text);
   return status;
 }
@@ -279,7 +301,7 @@ add_own_headers (const struct s3_key *k, const char *host, const char *time,
 
 enum cloud_status
 s3_sign (const struct s3_key *k, const struct cloud_request *r, int64_t now,
-         struct buffer *lines)
+         struct s3_day *day, struct buffer *lines)
 {
   struct cloud_header all[CLOUD_LIST_MAX];
   struct cloud_request complete = *r;
@@ -304,7 +326,7 @@ s3_sign (const struct s3_key *k, const struct cloud_request *r, int64_t now,
              add_own_headers (k, buffer_text (&host), time, all,
                               &complete.nheaders, lines);
   if (status == CLOUD_OK)
-    status = s3_authorization (k, &complete, now, &value);
+    status = s3_authorization (k, &complete, now, day, &value);
   if (status == CLOUD_OK)
     status = cloud_line_add (lines, "Authorization", buffer_text (&value));
   buffer_fini (&host);

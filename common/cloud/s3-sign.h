@@ -25,6 +25,15 @@ struct s3_key {
   const char *service; /* "s3", but for access points of other kinds */
 };
 
+/* The key that s3_signing_key gave last: making it takes longer than all
+ * the rest of a signature.  Starts as zeroes; it is for one s3_key and for
+ * one thread at a time, and secret.
+ */
+struct s3_day {
+  int64_t number; /* of the day since 1970; 0: none yet */
+  uint8_t key[CLOUD_DIGEST_SIZE];
+};
+
 /* Can these be?  CLOUD_OK, CLOUD_BAD_ACCESS_KEY, CLOUD_BAD_KEY (an empty
  * secret), CLOUD_BAD_REGION (or service) or CLOUD_TOKEN_CHARACTER.
  */
@@ -49,20 +58,21 @@ extern enum cloud_status s3_signing_key (const struct s3_key *k, int64_t now,
                                          uint8_t key[CLOUD_DIGEST_SIZE]);
 
 /* Append the value of Authorization for R, which has all its headers,
- * also host and x-amz-date, to OUT.
+ * also host and x-amz-date, to OUT.  DAY may be NULL.
  */
 extern enum cloud_status s3_authorization (const struct s3_key *k,
                                            const struct cloud_request *r,
-                                           int64_t now, struct buffer *out);
+                                           int64_t now, struct s3_day *day,
+                                           struct buffer *out);
 
 /* Sign R, which has none of the following, at NOW: appends x-amz-date,
  * x-amz-content-sha256, perhaps x-amz-security-token, and Authorization to
  * LINES (see cloud-request.h).  The header Host, which is signed, must be
  * that of the URL, and not have the usual port.  NOW may differ by 15
- * minutes from the server's clock.
+ * minutes from the server's clock.  DAY may be NULL.
  */
 extern enum cloud_status s3_sign (const struct s3_key *k,
                                   const struct cloud_request *r, int64_t now,
-                                  struct buffer *lines);
+                                  struct s3_day *day, struct buffer *lines);
 
 #endif /* DISKSTACK_S3_SIGN_H */

@@ -16,7 +16,7 @@ openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes \
     fail "$(<"$tmp/openssl.log")"
 start_azurite --oauth basic --cert "$tmp/cert.pem" --key "$tmp/key.pem"
 endpoint=https://127.0.0.1:$port/$account
-export SSL_CERT_FILE=$tmp/cert.pem
+export SSL_CERT_FILE=$tmp/cert.pem CURL_CA_BUNDLE=$tmp/cert.pem
 random_file "$tmp/data" 5000
 azure container priv -- block priv/disk.img "$tmp/data"
 

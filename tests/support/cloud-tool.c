@@ -96,7 +96,7 @@ sign_s3 (char *argv[])
                               .service = "s3" };
   struct buffer lines = { NULL };
   const int failed =
-    check (s3_sign (&key, &r, atoll (argv[4]), &lines), "request");
+    check (s3_sign (&key, &r, atoll (argv[4]), NULL, &lines), "request");
 
   print_lines (&lines);
   buffer_fini (&lines);

@@ -45,7 +45,7 @@ static void
 sign (const struct s3_key *k, const struct cloud_request *r, int64_t now)
 {
   buffer_fini (&lines);
-  ck_assert_int_eq (s3_sign (k, r, now, &lines), CLOUD_OK);
+  ck_assert_int_eq (s3_sign (k, r, now, NULL, &lines), CLOUD_OK);
 }
 
 START_TEST (api_reference)
@@ -269,7 +269,8 @@ START_TEST (test_suite)
       headers[r.nheaders++] = cases[i].more[h];
     buffer_printf (&url, "https://example.amazonaws.com%s", cases[i].target);
     r.url = buffer_text (&url);
-    ck_assert_int_eq (s3_authorization (&key, &r, 1440938160, &out), CLOUD_OK);
+    ck_assert_int_eq (s3_authorization (&key, &r, 1440938160, NULL, &out),
+                      CLOUD_OK);
     buffer_printf (&expected,
                    "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20150830/"
                    "us-east-1/service/aws4_request, SignedHeaders=%s, "
@@ -281,6 +282,36 @@ START_TEST (test_suite)
     buffer_fini (&out);
     buffer_fini (&expected);
   }
+}
+END_TEST
+
+/* The key of a day is kept for that day. */
+START_TEST (days)
+{
+  const struct cloud_request r = { .method = "GET",
+                                   .url = EXAMPLE_HOST "/test.txt" };
+  static const int64_t times[] = {
+    EXAMPLE_TIME, EXAMPLE_TIME + 86399, EXAMPLE_TIME + 86400, EXAMPLE_TIME, 5,
+    EXAMPLE_TIME
+  };
+  struct s3_day day = { 0 };
+
+  for (size_t i = 0; i < ARRAY_SIZE (times); i++) {
+    struct buffer kept = { NULL };
+
+    sign (&example, &r, times[i]);
+    ck_assert_int_eq (s3_sign (&example, &r, times[i], &day, &kept), CLOUD_OK);
+    ck_assert_uint_eq (kept.len, lines.len);
+    ck_assert_mem_eq (kept.data, lines.data, kept.len);
+    ck_assert_int_eq (day.number, times[i] / 86400);
+    buffer_fini (&kept);
+  }
+  /* It is that one which signs. */
+  day.key[0] ^= 1;
+  ck_assert_int_eq (s3_sign (&example, &r, EXAMPLE_TIME, &day, &lines),
+                    CLOUD_OK);
+  ck_assert_str_ne (line (2), line (5));
+  buffer_fini (&lines);
 }
 END_TEST
 
@@ -349,18 +380,20 @@ START_TEST (refused)
   };
 
   for (size_t i = 0; i < ARRAY_SIZE (cases); i++) {
-    ck_assert_int_eq (s3_sign (&cases[i].key, &r, 0, &lines), cases[i].status);
+    ck_assert_int_eq (s3_sign (&cases[i].key, &r, 0, NULL, &lines),
+                      cases[i].status);
     buffer_fini (&lines);
   }
-  ck_assert_int_eq (s3_sign (&example, &bad, 0, &lines), CLOUD_URL_ESCAPE);
+  ck_assert_int_eq (s3_sign (&example, &bad, 0, NULL, &lines),
+                    CLOUD_URL_ESCAPE);
   bad.url = r.url;
   bad.headers = many;
   for (size_t i = 0; i < ARRAY_SIZE (many); i++)
     many[i] = (struct cloud_header){ "a", "b" };
   bad.nheaders = CLOUD_LIST_MAX - 3;
-  ck_assert_int_eq (s3_sign (&example, &bad, 0, &lines), CLOUD_TOO_LONG);
+  ck_assert_int_eq (s3_sign (&example, &bad, 0, NULL, &lines), CLOUD_TOO_LONG);
   bad.nheaders = CLOUD_LIST_MAX - 4;
-  ck_assert_int_eq (s3_sign (&example, &bad, 0, &lines), CLOUD_OK);
+  ck_assert_int_eq (s3_sign (&example, &bad, 0, NULL, &lines), CLOUD_OK);
   buffer_fini (&lines);
 }
 END_TEST
@@ -374,10 +407,10 @@ START_TEST (too_many_parameters)
   for (unsigned i = 0; i < CLOUD_LIST_MAX + 1; i++)
     buffer_puts (&url, "a&");
   r.url = buffer_text (&url);
-  ck_assert_int_eq (s3_sign (&example, &r, 0, &lines), CLOUD_TOO_LONG);
+  ck_assert_int_eq (s3_sign (&example, &r, 0, NULL, &lines), CLOUD_TOO_LONG);
   buffer_fini (&lines);
   url.data[url.len - 2] = '\0';
-  ck_assert_int_eq (s3_sign (&example, &r, 0, &lines), CLOUD_OK);
+  ck_assert_int_eq (s3_sign (&example, &r, 0, NULL, &lines), CLOUD_OK);
   buffer_fini (&lines);
   buffer_fini (&url);
 }
@@ -398,7 +431,7 @@ START_TEST (no_memory)
     enum cloud_status status;
 
     alloc_fault_nth (nth);
-    status = s3_sign (&key, &r, EXAMPLE_TIME, &lines);
+    status = s3_sign (&key, &r, EXAMPLE_TIME, NULL, &lines);
     failed = alloc_fault_stop ();
     ck_assert_int_eq (status, failed ? CLOUD_NO_MEMORY : CLOUD_OK);
     ck_assert (failed || nth > 10);
@@ -411,8 +444,9 @@ int
 main (void)
 {
   const TTest *const tests[] = {
-    api_reference,         steps,   test_suite, escapes,
-    temporary_credentials, refused, no_memory,  too_many_parameters,
+    api_reference, steps,     test_suite,
+    days,          escapes,   temporary_credentials,
+    refused,       no_memory, too_many_parameters,
   };
 
   return test_main ("s3-sign", tests, ARRAY_SIZE (tests));
