@@ -33,7 +33,9 @@ PYTHON
     stop_nbdkit "$sock"
     populated=$(jq '.disks[0].layers[0].populated' "$tmp/json")
     evicted=$(jq '.disks[0].layers[0].evicted' "$tmp/json")
-    (( populated > 24 << 20 )) || fail "only $populated bytes were kept"
+    # More than there is room for; where the machine has other work the
+    # cache takes less than it is offered.
+    (( populated > 12 << 20 )) || fail "only $populated bytes were kept"
     (( evicted > 100 )) || fail "only $evicted clusters were evicted"
     blocks=$(stat -c %b "$cache")
     (( blocks * 512 <= 9 << 20 )) || fail "the file takes $blocks blocks"
