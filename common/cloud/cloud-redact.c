@@ -71,26 +71,28 @@ redact_query (struct buffer *b, struct cloud_piece query)
   }
 }
 
+/* Of what is no URL but has a "@" in it, nobody knows where a password
+ * ends.
+ */
+static bool
+may_have_user (const char *url)
+{
+  struct cloud_url u;
+
+  return *url != '?' && strchr (url, '@') != NULL &&
+         cloud_url_parse (url, &u) != CLOUD_OK;
+}
+
 void
 cloud_url_redact (struct buffer *b, const char *url)
 {
   const size_t n = strcspn (url, "?");
-  const char *scheme = strstr (url, "://");
-  struct cloud_piece before = { url, n };
-  size_t start = 0, end;
 
-  if (scheme != NULL && scheme < url + n)
-    start = (size_t) (scheme + 3 - url);
-  end = start + strcspn (url + start, "/?");
-  /* The user ends at the last "@" of the authority. */
-  for (size_t i = end; i > start; i--) {
-    if (url[i - 1] == '@') {
-      buffer_add (b, url, start);
-      before = (struct cloud_piece){ url + i, n - i };
-      break;
-    }
+  if (may_have_user (url)) {
+    buffer_puts (b, HIDDEN);
+    return;
   }
-  cloud_add_piece (b, before);
+  buffer_add (b, url, n);
   if (url[n] == '?')
     redact_query (b, (struct cloud_piece){ url + n + 1, strlen (url + n + 1) });
 }

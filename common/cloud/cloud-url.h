@@ -66,9 +66,10 @@ extern void cloud_add_piece (struct buffer *b, struct cloud_piece piece);
 extern void cloud_add_encoded (struct buffer *b, struct cloud_piece piece,
                                bool keep_slash);
 
-/* Append URL for a message: of a user nothing, and of the parameters of
- * the query only those values that say when, what and which version.
- * Also takes what is no URL, and queries alone that begin with "?".
+/* Append URL for a message: of the parameters of the query only those
+ * values that say when, what and which version, and nothing at all of what
+ * may have a user and a password in it.  Also takes what is no URL, and
+ * queries alone that begin with "?".
  */
 extern void cloud_url_redact (struct buffer *b, const char *url);
 

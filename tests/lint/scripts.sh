@@ -28,6 +28,9 @@ debugfs          debugfs|mke2fs
 e2fsck           e2fsck|mke2fs
 xz               xz
 client           requires_client
+curl             curl
+node             node
+openssl          openssl
 '
 
 # code FILE: without comments, without the lines that ask, and without

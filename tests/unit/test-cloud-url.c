@@ -162,14 +162,19 @@ START_TEST (redacted_urls)
     { "https://h/b?token=SECRET&comp=pagelist",
       "https://h/b?token=***&comp=pagelist" },
     { "https://h/b?SECRET", "https://h/b?***" },
-    { "https://u:SECRET@h:1/b?", "https://h:1/b" },
-    { "https://u:SEC@RET@h", "https://h" },
+    { "https://u:SECRET@h:1/b?", "***" },
+    { "https://u:SEC@RET@h", "***" },
+    { "https://u:SEC/RET@h/b", "***" },
+    { "https://u:SEC?RET@h/b", "***" },
     { "https://h/b?X-Amz-Credential=SECRET&X-Amz-Date=1&X-Amz-Signature="
       "SECRET&X-Amz-Security-Token=SECRET",
       "https://h/b?X-Amz-Credential=***&X-Amz-Date=1&X-Amz-Signature=***&"
       "X-Amz-Security-Token=***" },
     { "?sv=1&sig=SECRET", "?sv=1&sig=***" },
-    { "u:SECRET@h", "h" },
+    { "u:SECRET@h", "***" },
+    { "?sig=SEC@RET", "?sig=***" },
+    { "http://h/p@q?token=SEC@RET", "http://h/p@q?token=***" },
+    { "no URL", NULL },
     { "http://h/p@q", NULL },
     { "", NULL },
   };
