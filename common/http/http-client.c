@@ -98,6 +98,7 @@ http_client_create (const struct http_client_options *o)
     log_error ("http: %m");
     return NULL;
   }
+  c->refs = 1;
   c->o = *o;
   if (c->o.connections == 0)
     c->o.connections = CONNECTIONS;
@@ -118,6 +119,19 @@ http_client_create (const struct http_client_options *o)
   return NULL;
 }
 
+struct http_client *
+http_client_ref (struct http_client *c)
+{
+  atomic_fetch_add_explicit (&c->refs, 1, memory_order_relaxed);
+  return c;
+}
+
+unsigned
+http_client_connections (const struct http_client *c)
+{
+  return c->o.connections;
+}
+
 static void
 stop_thread (struct http_client *c)
 {
@@ -133,7 +147,8 @@ http_client_close (struct http_client *c)
 {
   struct http_transfer *t;
 
-  if (c == NULL)
+  if (c == NULL ||
+      atomic_fetch_sub_explicit (&c->refs, 1, memory_order_acq_rel) > 1)
     return;
   if (c->started)
     stop_thread (c);

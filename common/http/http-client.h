@@ -96,8 +96,15 @@ extern struct http_client_options http_client_defaults (void);
 extern struct http_client *
 http_client_create (const struct http_client_options *o);
 
-/* All objects must have been closed.  Ends the thread.  NULL is ignored. */
+extern struct http_client *http_client_ref (struct http_client *c);
+
+/* Drop a reference.  The last one ends the thread; all objects must have
+ * been closed.  NULL is ignored.
+ */
 extern void http_client_close (struct http_client *c);
+
+/* How many transfers there may be at once. */
+extern unsigned http_client_connections (const struct http_client *c);
 
 /* ------------------------------------------------------------------ */
 

@@ -43,6 +43,7 @@ struct http_transfer {
 TAILQ_HEAD (http_transfers, http_transfer);
 
 struct http_client {
+  atomic_uint refs;
   /* Constant; copies. */
   struct http_client_options o;
   struct curl_slist *header; /* those of every request */

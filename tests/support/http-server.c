@@ -46,6 +46,7 @@ struct connection {
   int fd;
   char header[HEADER_MAX + 1];
   pthread_t thread;
+  atomic_bool ended;
 };
 
 /* ------------------------------------------------------------------ */
@@ -269,37 +270,58 @@ serve (void *v)
   while (read_header (c) && respond (c))
     ;
   close (c->fd);
+  atomic_store (&c->ended, true);
   return NULL;
 }
 
 /* ------------------------------------------------------------------ */
 /* Life */
 
+/* Wait for the end of *C, if it is one. */
+static void
+end_connection (struct connection **c)
+{
+  if (*c == NULL)
+    return;
+  pthread_join ((*c)->thread, NULL);
+  free (*c);
+  *c = NULL;
+}
+
+/* One that is not there, or has ended. */
+static struct connection **
+free_slot (struct connection **all)
+{
+  for (unsigned i = 0;; i = (i + 1) % CONNECTIONS_MAX) {
+    if (all[i] == NULL || atomic_load (&all[i]->ended)) {
+      end_connection (&all[i]);
+      return &all[i];
+    }
+  }
+}
+
 static void *
 accept_all (void *v)
 {
   struct http_server *s = v;
-  struct connection *all[CONNECTIONS_MAX];
-  unsigned n = 0;
+  struct connection *all[CONNECTIONS_MAX] = { NULL }, **c;
   const int one = 1;
 
-  while (n < CONNECTIONS_MAX && readable (s, s->fd)) {
+  while (readable (s, s->fd)) {
     const int fd = accept (s->fd, NULL, NULL);
 
     if (fd == -1)
       continue;
     setsockopt (fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     atomic_fetch_add (&s->connections, 1);
-    all[n] = must_malloc (sizeof *all[n]);
-    *all[n] = (struct connection){ .server = s, .fd = fd };
-    if (pthread_create (&all[n]->thread, NULL, serve, all[n]) != 0)
+    c = free_slot (all);
+    *c = must_malloc (sizeof **c);
+    **c = (struct connection){ .server = s, .fd = fd };
+    if (pthread_create (&(*c)->thread, NULL, serve, *c) != 0)
       abort ();
-    n++;
   }
-  while (n > 0) {
-    pthread_join (all[--n]->thread, NULL);
-    free (all[n]);
-  }
+  for (unsigned i = 0; i < CONNECTIONS_MAX; i++)
+    end_connection (&all[i]);
   return NULL;
 }
 
