@@ -208,10 +208,10 @@ init (struct blob_store *b, const struct store_http_options *o)
 {
   const struct store_info info = { .read_only = true,
                                    .cache = true,
+                                   .shared_flush = true,
                                    .physical_sector_size = 4096,
                                    .preferred =
                                      o->fetch < 4096 ? 4096 : o->fetch };
-  const char *version = http_object_version (b->object);
 
   b->size = http_object_size (b->object);
   b->fetch = o->fetch;
@@ -223,8 +223,7 @@ init (struct blob_store *b, const struct store_http_options *o)
                           max_u64 (PIECE_SIZE / b->fetch, 1));
   b->max_window = min_u64 (o->readahead, o->cache_size / SHARE);
   store_init (&b->store, &http_ops, &info, b->size);
-  return store_describe (&b->store, "%s%s%s", http_object_name (b->object),
-                         *version != '\0' ? " version " : "", version);
+  return store_describe (&b->store, "%s", http_object_name (b->object));
 }
 
 struct store *
