@@ -89,3 +89,30 @@ stop_nginx () {
 
 # uri SOCK: of a server of start_nbdkit.
 uri () { echo "nbd+unix:///?socket=$1"; }
+
+# start_faulty FILE [PORT]: http-faulty.py, at $faulty.
+start_faulty () {
+    rm -f "$tmp/faulty.port"
+    python3 "$srcdir/tests/integration/http-faulty.py" "$1" \
+            "$tmp/faulty.port" "${@:2}" >"$tmp/faulty.log" 2>&1 &
+    faulty_pid=$!
+    cleanup_fn stop_faulty
+    wait_until 30 _faulty_or_gone
+    [[ -s $tmp/faulty.port ]] || fail "http-faulty.py: $(<"$tmp/faulty.log")"
+    faulty=http://127.0.0.1:$(<"$tmp/faulty.port")
+}
+
+_faulty_or_gone () { [[ -s $tmp/faulty.port ]] || _is_gone "$faulty_pid"; }
+
+stop_faulty () {
+    [[ ${faulty_pid-} ]] || return 0
+    kill -KILL "$faulty_pid" 2>/dev/null || :
+    wait "$faulty_pid" 2>/dev/null || :
+    faulty_pid=
+}
+
+# tell_faulty on|off: whether faults with N = 0 happen.
+tell_faulty () {
+    python3 -c 'import sys, urllib.request
+urllib.request.urlopen(sys.argv[1]).read()' "$faulty/$1"
+}
