@@ -13,6 +13,7 @@
 
 #include "base/align.h"
 #include "base/cleanup.h"
+#include "glue/glue-image-url.h"
 #include "glue/glue-image.h"
 #include "glue/glue-params.h"
 #include "glue/glue-plugin.h"
@@ -165,8 +166,10 @@ int
 glue_image_config (struct glue_image *g, const char *key, const char *value)
 {
   const int param = glue_find_word (param_words, key);
-  int r = glue_host_file_config (&g->host, key, value);
+  int r = glue_image_url_config (g, key, value);
 
+  if (r == 0)
+    r = glue_host_file_config (&g->host, key, value);
   if (r != 0 || param == -1)
     return r;
   if (!(MORE_THAN_ONCE & (1u << param)) &&
@@ -251,6 +254,8 @@ check_existing (const struct glue_image *g)
 int
 glue_image_config_complete (struct glue_image *g)
 {
+  if (g->url != NULL)
+    return glue_image_url_check (g);
   if (g->host.path == NULL && g->host.fd == -1) {
     nbdkit_error ("give the %s to serve, or fd=", g->format->noun);
     return -1;
@@ -309,9 +314,11 @@ open_chain (const struct glue_image *g)
 struct store *
 glue_image_store (struct glue_image *g, bool read_only)
 {
-  const struct store_file_options o =
-    glue_host_file_options (&g->host, g->file, read_only);
+  struct store_file_options o;
 
+  if (g->url != NULL)
+    return glue_image_url_store (g);
+  o = glue_host_file_options (&g->host, g->file, read_only);
   return image_chain_store (g->chain, &o);
 }
 
@@ -403,6 +410,8 @@ glue_image_get_ready (struct glue_image *g, struct glue_exports *e)
 {
   const bool is_new = glue_image_is_new (g);
 
+  if (g->url != NULL)
+    return glue_image_url_get_ready (g);
   g->file = is_new ? create (g) : glue_host_file_open (&g->host);
   if (g->file == NULL)
     return -1;
@@ -432,4 +441,5 @@ glue_image_fini (struct glue_image *g)
   free_strings (&g->map_to);
   free (g->parent);
   glue_host_file_fini (&g->host);
+  glue_http_fini (&g->http);
 }

@@ -3,7 +3,8 @@
  * What the plugins for images of a format have in common: their
  * parameters (those of glue-host-file.h, and create=, subformat=,
  * block-size=, parent=, parent-search=, parent-map= and size=), and how
- * the file that they name is made, opened and grown.  The file and all
+ * the file that they name is made, opened and grown.  It may also be at a
+ * URL (glue-image-url.h).  The file and all
  * its parents are opened in .get_ready, as nbdkit may change its
  * directory and its user afterwards.
  */
@@ -15,6 +16,7 @@
 #include <stdint.h>
 
 #include "glue/glue-host-file.h"
+#include "glue/glue-http.h"
 #include "image/image-chain.h"
 #include "image/image-options.h"
 
@@ -51,6 +53,9 @@ struct glue_image {
 
   struct host_file *file;
   struct image_chain *chain;
+
+  const char *url; /* of file= instead */
+  struct glue_http http;
 };
 
 #define GLUE_IMAGE_INIT(f)                     \
@@ -68,6 +73,7 @@ struct glue_image {
   "parent-search=<DIR>   A folder that parents may be in; repeatable.\n"       \
   "parent-map=<A>=<B>    Parents in A, as they say, are in B; repeatable.\n"   \
   "size=<SIZE>           Make the disk larger if it is smaller.\n"             \
+  GLUE_HTTP_TLS_HELP "\n"                                                      \
   GLUE_HOST_FILE_HELP
 /* clang-format on */
 

@@ -66,26 +66,36 @@ is_fixed (struct store *inner, const char *name)
   }
 }
 
+/* A fixed VHD in INNER, which is the caller's if it fails. */
 static int
-open_fixed (struct host_file *f, enum vhd_size_rule rule,
-            const struct store_file_options *o, struct image_link *l)
+open_fixed (struct store *inner, enum vhd_size_rule rule, struct image_link *l)
 {
   const struct store_vhd1_options vo = { .name = l->name, .size_rule = rule };
+
+  l->fixed = store_vhd1_create (inner, &vo);
+  if (l->fixed == NULL)
+    return -1;
+  l->id = l->fixed->info.id;
+  l->sector_size = l->fixed->info.sector_size;
+  return 0;
+}
+
+/* The same in F. */
+static int
+open_fixed_file (struct host_file *f, enum vhd_size_rule rule,
+                 const struct store_file_options *o, struct image_link *l)
+{
   struct store *inner = open_inner (f, o);
   int saved;
 
   if (inner == NULL)
     return -1;
-  l->fixed = store_vhd1_create (inner, &vo);
-  if (l->fixed == NULL) {
-    saved = errno;
-    store_close (inner);
-    errno = saved;
-    return -1;
-  }
-  l->id = l->fixed->info.id;
-  l->sector_size = l->fixed->info.sector_size;
-  return 0;
+  if (open_fixed (inner, rule, l) == 0)
+    return 0;
+  saved = errno;
+  store_close (inner);
+  errno = saved;
+  return -1;
 }
 
 /* In INNER, which is the caller's if it fails. */
@@ -131,7 +141,29 @@ image_link_open (struct host_file *f, enum image_format_id format,
   saved = errno;
   store_close (inner);
   errno = saved;
-  return r == 1 ? open_fixed (f, rule, o, l) : -1;
+  return r == 1 ? open_fixed_file (f, rule, o, l) : -1;
+}
+
+int
+image_link_open_store (struct store *inner, const char *name,
+                       enum image_format_id format, enum vhd_size_rule rule,
+                       struct image_link *l)
+{
+  int r = 0, saved;
+
+  *l = (struct image_link){ .name = name };
+  if (format == IMAGE_FORMAT_VHD1)
+    r = is_fixed (inner, name);
+  if (r == 1)
+    r = open_fixed (inner, rule, l);
+  else if (r == 0)
+    r = open_image (inner, format, rule, l);
+  if (r == 0)
+    return 0;
+  saved = errno;
+  store_close (inner);
+  errno = saved;
+  return -1;
 }
 
 void

@@ -27,6 +27,12 @@ extern int image_link_open (struct host_file *f, enum image_format_id format,
                             const struct store_file_options *o,
                             struct image_link *l);
 
+/* The same in INNER, which is owned in any case; NAME is of the file. */
+extern int image_link_open_store (struct store *inner, const char *name,
+                                  enum image_format_id format,
+                                  enum vhd_size_rule rule,
+                                  struct image_link *l);
+
 /* Close what it owns; keeps errno. */
 extern void image_link_close (struct image_link *l);
 

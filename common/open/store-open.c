@@ -15,6 +15,7 @@
 #include "base/align.h"
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "open/open-url.h"
 #include "open/store-open.h"
 #include "store/store-file.h"
 
@@ -22,6 +23,8 @@ struct store_source {
   const struct kind *kind;
   struct host_file *file;
   struct image_chain *chain; /* of images */
+  char *url;                 /* instead of both */
+  enum vhd_size_rule size_rule;
 };
 
 /* ------------------------------------------------------------------ */
@@ -48,6 +51,15 @@ open_chain (struct store_source *s, enum image_format_id format,
   return s->chain != NULL ? 0 : -1;
 }
 
+static struct store *
+raw_url (const struct store_source *s)
+{
+  const struct http_client_options co = open_url_options ();
+  const struct store_http_options so = STORE_HTTP_DEFAULTS;
+
+  return open_url (s->url, &co, &so);
+}
+
 static int
 vhd1_open (struct store_source *s, const struct store_open_options *o)
 {
@@ -58,6 +70,26 @@ static int
 vhdx_open (struct store_source *s, const struct store_open_options *o)
 {
   return open_chain (s, IMAGE_FORMAT_VHDX, o);
+}
+
+static struct store *
+image_url (const struct store_source *s, enum image_format_id format)
+{
+  const struct http_client_options co = open_url_options ();
+
+  return open_url_image (s->url, &co, format, s->size_rule);
+}
+
+static struct store *
+vhd1_url (const struct store_source *s)
+{
+  return image_url (s, IMAGE_FORMAT_VHD1);
+}
+
+static struct store *
+vhdx_url (const struct store_source *s)
+{
+  return image_url (s, IMAGE_FORMAT_VHDX);
 }
 
 static struct store *
@@ -72,22 +104,23 @@ static const struct kind {
   int (*open) (struct store_source *s, const struct store_open_options *o);
   struct store *(*store) (const struct store_source *s,
                           const struct store_file_options *o);
+  struct store *(*url) (const struct store_source *s);
 } kinds[] = {
-  { "raw", NULL, raw_store },
-  { "vhd1", vhd1_open, chain_store },
-  { "vhdx", vhdx_open, chain_store },
+  { "raw", NULL, raw_store, raw_url },
+  { "vhd1", vhd1_open, chain_store, vhd1_url },
+  { "vhdx", vhdx_open, chain_store, vhdx_url },
 };
 
 /* ------------------------------------------------------------------ */
 /* Texts */
 
 /* Bytes of SPEC before the path, which are before a colon that comes
- * before any slash, with the colon; or 0.
+ * before any slash, with the colon; or 0.  A URL has none.
  */
 static size_t
 prefix_length (const char *spec)
 {
-  const size_t n = strcspn (spec, ":/");
+  const size_t n = open_is_url (spec) ? 0 : strcspn (spec, ":/");
 
   return spec[n] == ':' ? n + 1 : 0;
 }
@@ -116,7 +149,7 @@ store_open_absolute (const char *spec)
   CLEANUP_FREE char *folder = NULL;
   char *r;
 
-  if (look_up (spec, &path) == NULL || *path == '/')
+  if (look_up (spec, &path) == NULL || *path == '/' || open_is_url (path))
     return strdup (spec);
   folder = getcwd (NULL, 0);
   if (folder == NULL ||
@@ -128,20 +161,52 @@ store_open_absolute (const char *spec)
 /* ------------------------------------------------------------------ */
 /* Sources */
 
+/* What is at the URL must be there, and good. */
+static int
+open_source_url (struct store_source *s, const char *url,
+                 const struct store_open_options *o)
+{
+  struct store *probe;
+
+  if (o->image != NULL)
+    s->size_rule = o->image->size_rule;
+  s->url = strdup (url);
+  if (s->url == NULL) {
+    log_error ("open: %m");
+    return -1;
+  }
+  probe = s->kind->url (s);
+  if (probe == NULL)
+    return -1;
+  store_close (probe);
+  return 0;
+}
+
+static int
+open_source_file (struct store_source *s, const char *path,
+                  const struct store_open_options *o)
+{
+  const struct host_file_options fo = { .path = path, .no_lock = o->no_lock };
+
+  s->file = host_file_open (&fo);
+  if (s->file == NULL)
+    return -1;
+  return s->kind->open != NULL ? s->kind->open (s, o) : 0;
+}
+
 static struct store_source *
 open_kind (const struct kind *kind, const char *path,
            const struct store_open_options *o)
 {
-  const struct host_file_options fo = { .path = path, .no_lock = o->no_lock };
   struct store_source *s = calloc (1, sizeof *s);
 
   if (s == NULL) {
-    log_error ("open: %s: %m", path);
+    log_error ("open: %m");
     return NULL;
   }
   s->kind = kind;
-  s->file = host_file_open (&fo);
-  if (s->file != NULL && (kind->open == NULL || kind->open (s, o) == 0))
+  if ((open_is_url (path) ? open_source_url (s, path, o) :
+                            open_source_file (s, path, o)) == 0)
     return s;
   store_source_unref (s);
   return NULL;
@@ -173,7 +238,7 @@ store_source_store (struct store_source *s, const struct store_open_options *o)
 {
   const struct store_file_options so = { .read_only = o->read_only };
 
-  return s->kind->store (s, &so);
+  return s->url != NULL ? s->kind->url (s) : s->kind->store (s, &so);
 }
 
 void
@@ -185,6 +250,7 @@ store_source_unref (struct store_source *s)
     return;
   image_chain_unref (s->chain);
   host_file_unref (s->file);
+  free (s->url);
   free (s);
   errno = saved;
 }

@@ -7,6 +7,9 @@
  *   vhd1:PATH   a VHD of any type, with its ancestors
  *   vhdx:PATH   a VHDX, with its ancestors
  *
+ * PATH may also be a URL, http:// or https://, of what is then read-only,
+ * without ancestors (open-url.h).
+ *
  * A path that contains a colon before its first slash must be written
  * with a prefix or as ./PATH.
  */
@@ -42,15 +45,16 @@ extern char *store_open_absolute (const char *spec);
 
 /* The same in two steps, for a server that opens files early and learns
  * later how they are to be used: the files that SPEC names, with those of
- * all ancestors, none of them locked; of images, all is checked.  NULL
- * after log_error with errno.
+ * all ancestors, none of them locked; of images, all is checked.  What is
+ * at a URL is looked at, and opened for each store anew.  NULL after
+ * log_error with errno.
  */
 struct store_source;
 
 extern struct store_source *
 store_source_open (const char *spec, const struct store_open_options *o);
 
-/* The file that SPEC names. */
+/* The file that SPEC names; NULL if it is a URL. */
 extern struct host_file *store_source_file (const struct store_source *s);
 
 /* A store of SPEC's kind over S, which it may outlive.  Of O, read_only

@@ -111,8 +111,15 @@ complain_of_spec (unsigned number, const struct layer_spec_place *place,
 static int
 set_disk (struct layer_spec *spec)
 {
-  char *store = store_open_absolute (spec->store);
+  char *store;
 
+  if (strstr (spec->store, "://") != NULL) {
+    log_error ("%.*s...: a URL cannot be a layer; it can be what is below all "
+               "layers, with nbdkit-blob-plugin(1)",
+               (int) strcspn (spec->store, ":"), spec->store);
+    return -1;
+  }
+  store = store_open_absolute (spec->store);
   if (store == NULL) {
     log_error ("%s: %m", spec->store);
     return -1;

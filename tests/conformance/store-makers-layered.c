@@ -7,7 +7,7 @@
 
 #include <errno.h>
 
-#include "conformance/store-suite.h"
+#include "conformance/store-makers-layered.h"
 #include "layer/layer-ram.h"
 #include "layered/store-layered.h"
 #include "support/alloc-fault.h"
@@ -87,6 +87,14 @@ make_layered_ram (struct store_env *env, const struct store_spec *o)
   const struct layered_member m = { .layer = ram (o) };
 
   return stack (o, &m, 1, NULL);
+}
+
+struct store *
+make_layered_over (const struct store_spec *o, struct store *bottom)
+{
+  const struct layered_member m = { .layer = ram (o) };
+
+  return stack (o, &m, 1, bottom);
 }
 
 /* A cache and changes over a disk. */

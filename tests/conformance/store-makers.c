@@ -182,6 +182,9 @@ const struct store_maker store_makers[] = {
 #ifdef HAVE_SQLITE
   { "layered: sqlite", make_layered_sqlite, .unit = 1 },
 #endif
+#ifdef HAVE_LIBCURL
+  { "http", make_http, .unit = 1 },
+#endif
 #define IMAGE_VHD1 .unit = 512, .only_512 = true, .is_image = true
 #define IMAGE_VHDX .unit = 512, .is_image = true
   { "vhd1 dynamic", make_image_vhd1, IMAGE_VHD1 },

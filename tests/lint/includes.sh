@@ -21,6 +21,7 @@ foreign='
 nbdkit-.*\.h               common/glue|plugins/.*|filters/.*
 sqlite3\.h                 common/layer/sqlite
 (openssl/.*|expat)\.h      common/cloud
+curl/.*\.h                 common/http
 '
 
 # What pure rooms may use of the system's headers (of stdio, snprintf).

@@ -134,6 +134,10 @@ START_TEST (refuses)
     { "vhdx:missing", ENOENT, "missing" },
     { "vhdx:disk.vhd", EINVAL, "disk.vhd" },
     { "", ENOENT, "" },
+#ifdef HAVE_LIBCURL
+    { "http://127.0.0.1:1/x?secret", EIO, "http://127.0.0.1:1/x: " },
+    { "vhdx:https://127.0.0.1:1/x", EIO, "https://127.0.0.1:1/x: " },
+#endif
   };
   const struct store_open_options o = { .read_only = true };
 
@@ -262,7 +266,8 @@ START_TEST (absolute)
     { "vhd1:disk.vhd", "vhd1:", "/disk.vhd" },
     { "raw:a:b", "raw:", "/a:b" },
   };
-  static const char *const same[] = { "/x", "vhd1:/x", "a:b" };
+  static const char *const same[] = { "/x", "vhd1:/x", "a:b", "https://h/x",
+                                      "vhd1:http://h/x" };
   char folder[128], expected[256];
 
   ck_assert_ptr_nonnull (getcwd (folder, sizeof folder));

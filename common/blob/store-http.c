@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * See store-http.h; blob-impl.h has the invariants.
+ */
+
+#include <config.h>
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/align.h"
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "blob/blob-impl.h"
+
+/* Bytes that one reader has in use at once. */
+#define PIECE_SIZE (8u * 1024 * 1024)
+/* Of the memory, at most this part is for one reader, or for one stream. */
+#define SHARE 4
+#define AGAIN_MAX 16
+
+static struct blob_store *
+to_blob (struct store *s)
+{
+  return container_of (s, struct blob_store, store);
+}
+
+/* ------------------------------------------------------------------ */
+/* Reading */
+
+/* Blocks that a reader has in use. */
+struct piece {
+  uint64_t first; /* index */
+  unsigned n;
+  struct blob_block *block[BLOB_PIECE_MAX];
+};
+
+/* Take into use at most N blocks from P->first on, those that are there
+ * and those that have to be fetched.  Not all may be to be had.
+ */
+static void
+collect (struct blob_store *b, struct piece *p, unsigned n)
+{
+  for (p->n = 0; p->n < n; p->n++) {
+    const uint64_t index = p->first + p->n;
+    struct blob_block *k = blob_find (b, index);
+
+    if (k == NULL)
+      k = blob_fetch (b, index, b->max_blocks, false);
+    else {
+      k->users++;
+      blob_hurry (b, k);
+    }
+    if (k == NULL)
+      return;
+    p->block[p->n] = k;
+  }
+}
+
+/* The same; at least one block, for which it waits. */
+static void
+collect_some (struct blob_store *b, struct piece *p, unsigned n)
+{
+  collect (b, p, n);
+  while (p->n == 0) {
+    blob_send (b); /* or nothing might ever be freed */
+    b->want_slots++;
+    pthread_cond_wait (&b->freed, &b->lock);
+    b->want_slots--;
+    collect (b, p, n);
+  }
+}
+
+/* Wait until K has NEED bytes.  0 or an errno; with the lock. */
+static int
+wait_for (struct blob_store *b, struct blob_block *k, uint32_t need)
+{
+  while (k->have < need && k->state == BLOB_COMING)
+    pthread_cond_wait (&k->more, &b->lock);
+  return k->have >= need ? 0 : k->err;
+}
+
+/* Copy what [OFFSET, OFFSET+COUNT) has in the block K. */
+static int
+copy (struct blob_store *b, struct blob_block *k, void *buf, size_t count,
+      uint64_t offset)
+{
+  const uint32_t at = offset - k->index * b->fetch;
+  int err;
+
+  pthread_mutex_lock (&b->lock);
+  err = wait_for (b, k, at + count);
+  pthread_mutex_unlock (&b->lock);
+  if (err == 0)
+    memcpy (buf, k->data + at, count);
+  return err;
+}
+
+static void
+put_all (struct blob_store *b, const struct piece *p)
+{
+  LOCK_SCOPE (&b->lock);
+  for (unsigned i = 0; i < p->n; i++)
+    blob_put (b, p->block[i]);
+}
+
+/* Copy all that P has of the range; *DONE bytes of it. */
+static int
+copy_piece (struct blob_store *b, const struct piece *p, uint8_t *buf,
+            size_t count, uint64_t offset, size_t *done)
+{
+  *done = 0;
+  for (unsigned i = 0; i < p->n; i++) {
+    const uint64_t at = offset + *done;
+    const size_t part =
+      min_u64 (count - *done, (p->first + i + 1) * b->fetch - at);
+    const int err = copy (b, p->block[i], buf + *done, part, at);
+
+    if (err != 0)
+      return err;
+    *done += part;
+  }
+  return 0;
+}
+
+/* Read a first part of the range; *DONE bytes of it.  0 or an errno. */
+static int
+read_piece (struct blob_store *b, uint8_t *buf, size_t count, uint64_t offset,
+            size_t *done)
+{
+  struct piece p = { .first = offset / b->fetch };
+  const uint64_t last = (offset + count - 1) / b->fetch;
+  int err;
+
+  pthread_mutex_lock (&b->lock);
+  collect_some (b, &p, min_u64 (last - p.first + 1, b->max_piece));
+  blob_readahead (b, offset,
+                  min_u64 (count, (p.first + p.n) * b->fetch - offset));
+  blob_send (b);
+  pthread_mutex_unlock (&b->lock);
+  err = copy_piece (b, &p, buf, count, offset, done);
+  put_all (b, &p);
+  return err;
+}
+
+static int
+http_read (struct store *s, void *buf, size_t count, uint64_t offset, int *err)
+{
+  struct blob_store *b = to_blob (s);
+  unsigned again = 0;
+
+  while (count > 0) {
+    size_t done;
+
+    *err = read_piece (b, buf, count, offset, &done);
+    /* What was only read ahead has been tried once: now it is wanted. */
+    if (*err == EAGAIN && again++ == AGAIN_MAX)
+      *err = EIO;
+    if (*err != 0 && *err != EAGAIN)
+      return -1;
+    buf = (uint8_t *) buf + done;
+    offset += done;
+    count -= done;
+  }
+  return 0;
+}
+
+/* ------------------------------------------------------------------ */
+
+static int
+http_cache (struct store *s, uint64_t count, uint64_t offset, int *err)
+{
+  struct blob_store *b = to_blob (s);
+  const uint64_t most = (uint64_t) b->nslots * b->fetch / SHARE;
+
+  LOCK_SCOPE (&b->lock);
+  blob_fetch_ahead (b, offset, offset + min_u64 (count, most), b->max_blocks);
+  blob_send (b);
+  return 0;
+}
+
+static void
+http_close (struct store *s)
+{
+  struct blob_store *b = to_blob (s);
+
+  http_object_close (b->object);
+  http_client_close (b->client);
+  blob_cache_fini (b);
+  pthread_cond_destroy (&b->freed);
+  pthread_mutex_destroy (&b->lock);
+  free (b);
+}
+
+static const struct store_ops http_ops = {
+  .name = "http",
+  .close = http_close,
+  .read = http_read,
+  .cache = http_cache,
+};
+
+/* ------------------------------------------------------------------ */
+/* Construction */
+
+static int
+init (struct blob_store *b, const struct store_http_options *o)
+{
+  const struct store_info info = { .read_only = true,
+                                   .cache = true,
+                                   .shared_flush = true,
+                                   .physical_sector_size = 4096,
+                                   .preferred =
+                                     o->fetch < 4096 ? 4096 : o->fetch };
+
+  b->size = http_object_size (b->object);
+  b->fetch = o->fetch;
+  b->connections = http_client_connections (b->client);
+  b->max_blocks = o->range / o->fetch;
+  if (blob_cache_init (b, o->cache_size) == -1)
+    return -1;
+  b->max_piece = min_u64 (min_u64 (BLOB_PIECE_MAX, b->nslots / SHARE),
+                          max_u64 (PIECE_SIZE / b->fetch, 1));
+  b->max_window = min_u64 (o->readahead, o->cache_size / SHARE);
+  store_init (&b->store, &http_ops, &info, b->size);
+  return store_describe (&b->store, "%s", http_object_name (b->object));
+}
+
+struct store *
+store_http_create (struct http_client *client, const char *url,
+                   const struct store_http_options *o)
+{
+  struct blob_store *b = calloc (1, sizeof *b);
+  int saved;
+
+  if (b == NULL) {
+    log_error ("http: %m");
+    return NULL;
+  }
+  b->client = http_client_ref (client);
+  pthread_mutex_init (&b->lock, NULL);
+  pthread_cond_init (&b->freed, NULL);
+  TAILQ_INIT (&b->wanted);
+  TAILQ_INIT (&b->ahead);
+  b->object = http_object_open (client, url);
+  if (b->object != NULL && init (b, o) == 0)
+    return &b->store;
+  saved = errno;
+  if (b->object != NULL)
+    log_error ("%s: %m", http_object_name (b->object));
+  http_close (&b->store);
+  errno = saved;
+  return NULL;
+}
+
+const char *
+store_http_version (struct store *s)
+{
+  return http_object_version (to_blob (s)->object);
+}

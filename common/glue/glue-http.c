@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * See glue-http.h.
+ */
+
+#include <config.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/parse.h"
+#include "glue/glue-http.h"
+#include "glue/glue-params.h"
+#include "glue/glue-plugin.h"
+#include "open/open-url.h"
+
+#define CONNECTIONS_MAX 256
+#define RETRIES_MAX 1000
+
+enum param {
+  P_CAINFO,
+  P_CAPATH,
+  P_SSLVERIFY,
+  P_NOT_TLS, /* those from here on are not of TLS */
+  P_USER = P_NOT_TLS,
+  P_PASSWORD,
+  P_COOKIE,
+  P_HEADER,
+  P_USER_AGENT,
+  P_PROXY,
+  P_PROXY_USER,
+  P_PROXY_PASSWORD,
+  P_UNIX_SOCKET_PATH,
+  P_FOLLOWLOCATION,
+  P_HTTP_VERSION,
+  P_CONNECTIONS,
+  P_TIMEOUT,
+  P_RETRIES,
+};
+
+static const struct glue_word param_words[] = {
+  { "cainfo", P_CAINFO },
+  { "capath", P_CAPATH },
+  { "sslverify", P_SSLVERIFY },
+  { "user", P_USER },
+  { "password", P_PASSWORD },
+  { "cookie", P_COOKIE },
+  { "header", P_HEADER },
+  { "user-agent", P_USER_AGENT },
+  { "proxy", P_PROXY },
+  { "proxy-user", P_PROXY_USER },
+  { "proxy-password", P_PROXY_PASSWORD },
+  { "unix-socket-path", P_UNIX_SOCKET_PATH },
+  { "unix_socket_path", P_UNIX_SOCKET_PATH },
+  { "followlocation", P_FOLLOWLOCATION },
+  { "http-version", P_HTTP_VERSION },
+  { "connections", P_CONNECTIONS },
+  { "timeout", P_TIMEOUT },
+  { "retries", P_RETRIES },
+  { NULL, -1 },
+}, version_words[] = {
+  { "none", HTTP_VERSION_BEST },
+  { "1.0", HTTP_VERSION_1_0 },
+  { "1.1", HTTP_VERSION_1_1 },
+  { "2.0", HTTP_VERSION_2 },
+  { "2TLS", HTTP_VERSION_BEST },
+  { "2-prior-knowledge", HTTP_VERSION_2_PRIOR },
+  { NULL, -1 },
+};
+
+void
+glue_http_init (struct glue_http *h)
+{
+  if (h->o.timeout == 0)
+    h->o = open_url_options ();
+}
+
+/* S, which may be NULL after nbdkit_error, is H's from now on. */
+static int
+take (struct glue_http *h, char *s, const char **r)
+{
+  char **list =
+    s != NULL ? realloc (h->copies, (h->ncopies + 1) * sizeof *list) : NULL;
+
+  if (list == NULL) {
+    free (s);
+    return -1;
+  }
+  h->copies = list;
+  list[h->ncopies++] = s;
+  *r = s;
+  return 0;
+}
+
+static int
+set_password (struct glue_http *h, const char *value, const char **r)
+{
+  char *password = NULL;
+
+  if (nbdkit_read_password (value, &password) == -1)
+    return -1;
+  return take (h, password, r);
+}
+
+static int
+set_bool (const char *key, const char *value, bool *r)
+{
+  const int b = nbdkit_parse_bool (value);
+
+  if (b == -1)
+    nbdkit_error ("%s=%s: must be true or false", key, value);
+  *r = b == 0;
+  return b == -1 ? -1 : 0;
+}
+
+static int
+add_header (struct glue_http *h, const char *value)
+{
+  const char **list;
+
+  if (strchr (value, ':') == NULL || strpbrk (value, "\r\n") != NULL) {
+    nbdkit_error ("header= must be of the form NAME: VALUE");
+    return -1;
+  }
+  list = realloc (h->header, (h->o.nheaders + 1) * sizeof *list);
+  if (list == NULL) {
+    nbdkit_error ("%m");
+    return -1;
+  }
+  h->o.header = h->header = list;
+  h->header[h->o.nheaders++] = value;
+  return 0;
+}
+
+static int
+set_number (const char *key, const char *value, unsigned min, unsigned max,
+            unsigned *r)
+{
+  if (nbdkit_parse_unsigned (key, value, r) == -1)
+    return -1;
+  if (*r < min || *r > max) {
+    nbdkit_error ("%s=%s: must be from %u to %u", key, value, min, max);
+    return -1;
+  }
+  return 0;
+}
+
+static int
+set_timeout (struct glue_http *h, const char *value)
+{
+  if (parse_milliseconds (value, &h->o.timeout) && h->o.timeout > 0)
+    return 0;
+  nbdkit_error ("timeout=%s: must be a number of seconds, more than 0", value);
+  return -1;
+}
+
+static int
+set_version (struct glue_http *h, const char *key, const char *value)
+{
+  int version = 0;
+  const int r = glue_param_word (key, value, version_words, &version);
+
+  h->o.version = version;
+  return r;
+}
+
+/* Values live as long as the server. */
+static int
+set (struct glue_http *h, enum param param, const char *key, const char *value)
+{
+  struct http_client_options *o = &h->o;
+
+  switch (param) {
+  case P_CAINFO:
+    return take (h, nbdkit_absolute_path (value), &o->cainfo);
+  case P_CAPATH:
+    return take (h, nbdkit_absolute_path (value), &o->capath);
+  case P_SSLVERIFY:
+    return set_bool (key, value, &o->no_verify);
+  case P_USER:
+    o->user = value;
+    return 0;
+  case P_PASSWORD:
+    return set_password (h, value, &o->password);
+  case P_COOKIE:
+    o->cookie = value;
+    return 0;
+  case P_HEADER:
+    return add_header (h, value);
+  case P_USER_AGENT:
+    o->user_agent = value;
+    return 0;
+  case P_PROXY:
+    o->proxy = value;
+    return 0;
+  case P_PROXY_USER:
+    o->proxy_user = value;
+    return 0;
+  case P_PROXY_PASSWORD:
+    return set_password (h, value, &o->proxy_password);
+  case P_UNIX_SOCKET_PATH:
+    return take (h, nbdkit_absolute_path (value), &o->unix_socket_path);
+  case P_FOLLOWLOCATION:
+    return set_bool (key, value, &o->no_redirects);
+  case P_HTTP_VERSION:
+    return set_version (h, key, value);
+  case P_CONNECTIONS:
+    return set_number (key, value, 1, CONNECTIONS_MAX, &o->connections);
+  case P_TIMEOUT:
+    return set_timeout (h, value);
+  case P_RETRIES:
+    return set_number (key, value, 0, RETRIES_MAX, &o->retries);
+  }
+  return -1;
+}
+
+int
+glue_http_config (struct glue_http *h, const char *key, const char *value,
+                  bool tls_only)
+{
+  const int param = glue_find_word (param_words, key);
+
+  if (param == -1 || (tls_only && param >= P_NOT_TLS))
+    return 0;
+  glue_http_init (h);
+  if (param != P_HEADER && glue_param_once (key, param, &h->given) == -1)
+    return -1;
+  return set (h, param, key, value) == 0 ? 1 : -1;
+}
+
+void
+glue_http_fini (struct glue_http *h)
+{
+  while (h->ncopies > 0) {
+    char *s = h->copies[--h->ncopies];
+
+    explicit_bzero (s, strlen (s));
+    free (s);
+  }
+  free (h->copies);
+  free (h->header);
+}

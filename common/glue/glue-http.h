@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * The parameters of plugins that read from HTTP servers, with the names
+ * that nbdkit-curl-plugin(1) has for them.
+ */
+
+#ifndef DISKSTACK_GLUE_HTTP_H
+#define DISKSTACK_GLUE_HTTP_H
+
+#include <stdbool.h>
+
+#include "http/http-client.h"
+
+/* Starts as zeroes. */
+struct glue_http {
+  unsigned given; /* which ones */
+  struct http_client_options o;
+  char **copies; /* strings that are owned */
+  unsigned ncopies;
+  const char **header;
+};
+
+/* clang-format off */
+#define GLUE_HTTP_TLS_HELP                                                     \
+  "cainfo=<FILENAME>     Certificates that vouch for servers.\n"               \
+  "capath=<DIRECTORY>    The same, in a folder of hashed names.\n"             \
+  "sslverify=false       Do not check who the server is."
+
+#define GLUE_HTTP_HELP                                                         \
+  "user=<USER>           Log in as this user.\n"                               \
+  "password=<PASSWORD>   With this password; -, +FILE and -FD read it.\n"      \
+  "cookie=<COOKIE>       Send this cookie.\n"                                  \
+  "header=<HEADER>       Send this header; repeatable.\n"                      \
+  "user-agent=<AGENT>    Send this user agent.\n"                              \
+  "proxy=<PROXY>         Go through this proxy.\n"                             \
+  "proxy-user=<USER>     Log in to the proxy as this user.\n"                  \
+  "proxy-password=<PASSWORD>\n"                                                \
+  "                      With this password; -, +FILE and -FD read it.\n"      \
+  "unix-socket-path=<FILENAME>\n"                                              \
+  "                      Connect to this socket instead.\n"                    \
+  "followlocation=false  Do not follow redirects.\n"                           \
+  "http-version=<V>      none, 1.0, 1.1, 2.0, 2TLS or 2-prior-knowledge.\n"    \
+  "connections=<N>       At most so many connections.\n"                       \
+  "timeout=<SECONDS>     What is silent for so long is tried again.\n"         \
+  "retries=<N>           So often.\n"                                          \
+  GLUE_HTTP_TLS_HELP
+/* clang-format on */
+
+/* Begin with what the environment says. */
+extern void glue_http_init (struct glue_http *h);
+
+/* For .config.  Returns 1 if the key is one of these, or, TLS_ONLY, one of
+ * GLUE_HTTP_TLS_HELP; 0 if not, -1 after nbdkit_error.
+ */
+extern int glue_http_config (struct glue_http *h, const char *key,
+                             const char *value, bool tls_only);
+
+extern void glue_http_fini (struct glue_http *h);
+
+#endif /* DISKSTACK_GLUE_HTTP_H */

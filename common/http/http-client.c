@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * See http-client.h: the life of a client, and the ways into its thread.
+ */
+
+#include <config.h>
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "http/http-impl.h"
+
+#define CONNECTIONS 16
+
+struct http_client_options
+http_client_defaults (void)
+{
+  return (struct http_client_options){ .connections = CONNECTIONS,
+                                       .retries = 5,
+                                       .retry_delay = 200,
+                                       .timeout = 30000 };
+}
+
+/* ------------------------------------------------------------------ */
+/* Life */
+
+/* Make *S, which may be NULL, the client's own. */
+static int
+own (struct http_client *c, const char **s)
+{
+  char **list;
+
+  if (*s == NULL)
+    return 0;
+  list = realloc (c->copies, (c->ncopies + 1) * sizeof *list);
+  if (list == NULL)
+    return -1;
+  c->copies = list;
+  c->copies[c->ncopies] = strdup (*s);
+  if (c->copies[c->ncopies] == NULL)
+    return -1;
+  *s = c->copies[c->ncopies++];
+  return 0;
+}
+
+static int
+own_all (struct http_client *c)
+{
+  const char **strings[] = {
+    &c->o.cainfo,     &c->o.capath,         &c->o.proxy,
+    &c->o.proxy_user, &c->o.proxy_password, &c->o.unix_socket_path,
+    &c->o.user_agent, &c->o.user,           &c->o.password,
+    &c->o.cookie,
+  };
+
+  for (size_t i = 0; i < sizeof strings / sizeof strings[0]; i++) {
+    if (own (c, strings[i]) == -1)
+      return -1;
+  }
+  for (unsigned i = 0; i < c->o.nheaders; i++) {
+    struct curl_slist *l = curl_slist_append (c->header, c->o.header[i]);
+
+    if (l == NULL)
+      return -1;
+    c->header = l;
+  }
+  c->o.header = NULL;
+  return 0;
+}
+
+static void
+free_all (struct http_client *c)
+{
+  for (unsigned i = 0; i < c->ncopies; i++) {
+    explicit_bzero (c->copies[i], strlen (c->copies[i]));
+    free (c->copies[i]);
+  }
+  free (c->copies);
+  for (struct curl_slist *l = c->header; l != NULL; l = l->next)
+    explicit_bzero (l->data, strlen (l->data));
+  curl_slist_free_all (c->header);
+  pthread_cond_destroy (&c->idle);
+  pthread_mutex_destroy (&c->lock);
+  free (c);
+}
+
+struct http_client *
+http_client_create (const struct http_client_options *o)
+{
+  struct http_client *c = calloc (1, sizeof *c);
+
+  if (c == NULL) {
+    log_error ("http: %m");
+    return NULL;
+  }
+  c->refs = 1;
+  c->o = *o;
+  if (c->o.connections == 0)
+    c->o.connections = CONNECTIONS;
+  c->seed = time (NULL) ^ (uintptr_t) c;
+  pthread_mutex_init (&c->lock, NULL);
+  pthread_cond_init (&c->idle, NULL);
+  STAILQ_INIT (&c->incoming);
+  STAILQ_INIT (&c->wanted);
+  STAILQ_INIT (&c->ahead);
+  STAILQ_INIT (&c->later);
+  TAILQ_INIT (&c->active);
+  TAILQ_INIT (&c->spare);
+  if (own_all (c) == 0 && curl_global_init (CURL_GLOBAL_DEFAULT) == CURLE_OK)
+    return c;
+  free_all (c);
+  errno = ENOMEM;
+  log_error ("http: %m");
+  return NULL;
+}
+
+struct http_client *
+http_client_ref (struct http_client *c)
+{
+  atomic_fetch_add_explicit (&c->refs, 1, memory_order_relaxed);
+  return c;
+}
+
+unsigned
+http_client_connections (const struct http_client *c)
+{
+  return c->o.connections;
+}
+
+static void
+stop_thread (struct http_client *c)
+{
+  pthread_mutex_lock (&c->lock);
+  c->stop = true;
+  curl_multi_wakeup (c->multi);
+  pthread_mutex_unlock (&c->lock);
+  pthread_join (c->thread, NULL);
+}
+
+void
+http_client_close (struct http_client *c)
+{
+  struct http_transfer *t;
+
+  if (c == NULL ||
+      atomic_fetch_sub_explicit (&c->refs, 1, memory_order_acq_rel) > 1)
+    return;
+  if (c->started)
+    stop_thread (c);
+  while ((t = TAILQ_FIRST (&c->spare)) != NULL) {
+    TAILQ_REMOVE (&c->spare, t, link);
+    http_transfer_free (t);
+  }
+  curl_multi_cleanup (c->multi);
+  curl_global_cleanup ();
+  free_all (c);
+}
+
+/* ------------------------------------------------------------------ */
+/* The thread */
+
+static CURLM *
+create_multi (const struct http_client *c)
+{
+  CURLM *m = curl_multi_init ();
+
+  if (m == NULL)
+    return NULL;
+  curl_multi_setopt (m, CURLMOPT_PIPELINING,
+                     c->o.version == HTTP_VERSION_1_1 ||
+                         c->o.version == HTTP_VERSION_1_0 ?
+                       CURLPIPE_NOTHING :
+                       CURLPIPE_MULTIPLEX);
+  curl_multi_setopt (m, CURLMOPT_MAXCONNECTS, (long) c->o.connections);
+  return m;
+}
+
+/* Signals are for other threads; SIGPIPE is for nobody. */
+static int
+create_thread (struct http_client *c)
+{
+  sigset_t all, old;
+  int r;
+
+  sigfillset (&all);
+  pthread_sigmask (SIG_SETMASK, &all, &old);
+  r = pthread_create (&c->thread, NULL, http_engine, c);
+  pthread_sigmask (SIG_SETMASK, &old, NULL);
+  return r;
+}
+
+/* With the lock.  0 or an errno. */
+static int
+ensure_started (struct http_client *c)
+{
+  int r;
+
+  if (c->started)
+    return 0;
+  if (c->multi == NULL)
+    c->multi = create_multi (c);
+  if (c->multi == NULL)
+    return ENOMEM;
+  r = create_thread (c);
+  c->started = r == 0;
+  return r == 0 ? 0 : ENOMEM;
+}
+
+void
+http_range_begin (struct http_range *r)
+{
+  struct http_client *c = r->object->client;
+  bool first;
+  int err;
+
+  r->place = NULL;
+  r->received = 0;
+  r->tries = r->redirects = 0;
+  r->went_back = false;
+  r->due = 0;
+  pthread_mutex_lock (&c->lock);
+  r->object->outstanding++;
+  err = ensure_started (c);
+  first = STAILQ_EMPTY (&c->incoming);
+  if (err == 0)
+    STAILQ_INSERT_TAIL (&c->incoming, r, link);
+  pthread_mutex_unlock (&c->lock);
+  if (err != 0) {
+    log_error ("%s: no thread can be started", http_object_name (r->object));
+    http_range_done (r, err);
+  }
+  else if (first)
+    curl_multi_wakeup (c->multi);
+}
+
+void
+http_range_done (struct http_range *r, int err)
+{
+  struct http_object *o = r->object;
+  struct http_client *c = o->client;
+
+  http_place_unref (r->place);
+  r->place = NULL;
+  r->done (r, err);
+  pthread_mutex_lock (&c->lock);
+  if (--o->outstanding == 0)
+    pthread_cond_broadcast (&c->idle);
+  pthread_mutex_unlock (&c->lock);
+}

@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * The thread of a client: ranges wait in one of three queues for one of
+ * a bounded number of transfers.  libcurl never has more of them than
+ * there may be connections, so the order is ours: what somebody waits for
+ * goes before what is read ahead, which never takes them all.
+ */
+
+#include <config.h>
+
+#include <errno.h>
+#include <time.h>
+
+#include "base/align.h"
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "http/http-impl.h"
+
+/* Milliseconds: between looks for transfers that are silent. */
+#define LOOK_MOST 1000
+
+int64_t
+http_now (void)
+{
+  struct timespec ts;
+
+  clock_gettime (CLOCK_MONOTONIC_COARSE, &ts);
+  return (int64_t) ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+/* ------------------------------------------------------------------ */
+/* Queues */
+
+static void
+enqueue (struct http_client *c, struct http_range *r)
+{
+  if (r->due > http_now ())
+    STAILQ_INSERT_TAIL (&c->later, r, link);
+  else if (r->ahead)
+    STAILQ_INSERT_TAIL (&c->ahead, r, link);
+  else
+    STAILQ_INSERT_TAIL (&c->wanted, r, link);
+}
+
+/* What others have begun meanwhile.  False if it is time to end. */
+static bool
+take_incoming (struct http_client *c)
+{
+  struct http_ranges in = STAILQ_HEAD_INITIALIZER (in);
+  struct http_range *r;
+  bool stop;
+
+  pthread_mutex_lock (&c->lock);
+  STAILQ_CONCAT (&in, &c->incoming);
+  stop = c->stop;
+  pthread_mutex_unlock (&c->lock);
+  while ((r = STAILQ_FIRST (&in)) != NULL) {
+    STAILQ_REMOVE_HEAD (&in, link);
+    if (r->place == NULL)
+      r->place = http_place_ref (r->object->now);
+    enqueue (c, r);
+  }
+  return !stop;
+}
+
+/* Those whose time has come; tells how long until the next, at most MOST. */
+static int64_t
+take_later (struct http_client *c, int64_t most)
+{
+  struct http_ranges all = STAILQ_HEAD_INITIALIZER (all);
+  const int64_t now = http_now ();
+  struct http_range *r;
+
+  STAILQ_CONCAT (&all, &c->later);
+  while ((r = STAILQ_FIRST (&all)) != NULL) {
+    STAILQ_REMOVE_HEAD (&all, link);
+    if (r->due > now)
+      most = min_u64 (most, r->due - now);
+    enqueue (c, r);
+  }
+  return most;
+}
+
+/* ------------------------------------------------------------------ */
+/* Transfers */
+
+static void
+free_transfer (struct http_client *c, struct http_transfer *t)
+{
+  TAILQ_REMOVE (&c->active, t, link);
+  c->nactive--;
+  c->nahead -= t->range->ahead;
+  curl_multi_remove_handle (c->multi, t->easy);
+  t->range = NULL;
+  TAILQ_INSERT_HEAD (&c->spare, t, link);
+}
+
+/* The end of T with CODE. */
+static void
+end_transfer (struct http_client *c, struct http_transfer *t, CURLcode code)
+{
+  struct http_range *r = t->range;
+  int err;
+  const int is_again = http_judge_end (t, code, &err);
+
+  free_transfer (c, t);
+  if (is_again)
+    enqueue (c, r);
+  else
+    http_range_done (r, err);
+}
+
+static struct http_transfer *
+spare_transfer (struct http_client *c)
+{
+  struct http_transfer *t = TAILQ_FIRST (&c->spare);
+
+  if (t != NULL)
+    TAILQ_REMOVE (&c->spare, t, link);
+  else
+    t = http_transfer_create (c);
+  return t;
+}
+
+static void
+start (struct http_client *c, struct http_range *r)
+{
+  struct http_transfer *t = NULL;
+  int err = ENOMEM;
+
+  if (atomic_load (&r->object->changed)) { /* which has been said */
+    http_range_done (r, EIO);
+    return;
+  }
+  t = spare_transfer (c);
+  if (t == NULL) {
+    log_error ("%s: out of memory", http_object_name (r->object));
+    http_range_done (r, err);
+    return;
+  }
+  TAILQ_INSERT_TAIL (&c->active, t, link);
+  c->nactive++;
+  c->nahead += r->ahead;
+  t->range = r;
+  if (http_transfer_set_up (t, r, &err) == 0 &&
+      curl_multi_add_handle (c->multi, t->easy) == CURLM_OK)
+    return;
+  log_error ("%s: the request cannot be made", http_object_name (r->object));
+  free_transfer (c, t);
+  http_range_done (r, err);
+}
+
+/* How many of them may be for what nobody waits for. */
+static unsigned
+most_ahead (const struct http_client *c)
+{
+  return c->o.connections > 4 ? c->o.connections - 2 : c->o.connections;
+}
+
+/* The queue with the next that may be started, or NULL. */
+static struct http_ranges *
+next_queue (struct http_client *c)
+{
+  if (c->nactive >= c->o.connections)
+    return NULL;
+  if (!STAILQ_EMPTY (&c->wanted))
+    return &c->wanted;
+  return !STAILQ_EMPTY (&c->ahead) && c->nahead < most_ahead (c) ? &c->ahead :
+                                                                   NULL;
+}
+
+/* Those that libcurl is done with. */
+static bool
+reap (struct http_client *c)
+{
+  CURLMsg *m;
+  bool any = false;
+  int left;
+
+  while ((m = curl_multi_info_read (c->multi, &left)) != NULL) {
+    struct http_transfer *t;
+
+    if (m->msg != CURLMSG_DONE)
+      continue;
+    curl_easy_getinfo (m->easy_handle, CURLINFO_PRIVATE, (char **) &t);
+    end_transfer (c, t, m->data.result);
+    any = true;
+  }
+  return any;
+}
+
+/* Those that nothing came from for too long. */
+static void
+end_silent (struct http_client *c)
+{
+  const int64_t limit = http_now () - c->o.timeout;
+  struct http_transfer *t, *next;
+
+  for (t = TAILQ_FIRST (&c->active); t != NULL; t = next) {
+    next = TAILQ_NEXT (t, link);
+    if (t->last_byte < limit)
+      end_transfer (c, t, CURLE_OPERATION_TIMEDOUT);
+  }
+}
+
+/* ------------------------------------------------------------------ */
+/* Objects that are being closed, and the end */
+
+static bool
+is_to_end (const struct http_range *r, bool all)
+{
+  return all || r->object->closing;
+}
+
+static void
+end_queue (struct http_ranges *q, bool all)
+{
+  struct http_ranges old = STAILQ_HEAD_INITIALIZER (old);
+  struct http_range *r;
+
+  STAILQ_CONCAT (&old, q);
+  while ((r = STAILQ_FIRST (&old)) != NULL) {
+    STAILQ_REMOVE_HEAD (&old, link);
+    if (is_to_end (r, all))
+      http_range_done (r, ESHUTDOWN);
+    else
+      STAILQ_INSERT_TAIL (q, r, link);
+  }
+}
+
+/* End everything, or what belongs to objects that are being closed. */
+static void
+end_ranges (struct http_client *c, bool all)
+{
+  struct http_transfer *t, *next;
+  struct http_range *r;
+
+  end_queue (&c->wanted, all);
+  end_queue (&c->ahead, all);
+  end_queue (&c->later, all);
+  for (t = TAILQ_FIRST (&c->active); t != NULL; t = next) {
+    next = TAILQ_NEXT (t, link);
+    r = t->range;
+    if (!is_to_end (r, all))
+      continue;
+    free_transfer (c, t);
+    http_range_done (r, ESHUTDOWN);
+  }
+}
+
+static void
+look_for_closing (struct http_client *c)
+{
+  bool cancel;
+
+  pthread_mutex_lock (&c->lock);
+  cancel = c->cancel;
+  c->cancel = false;
+  pthread_mutex_unlock (&c->lock);
+  if (cancel)
+    end_ranges (c, false);
+}
+
+/* ------------------------------------------------------------------ */
+
+/* Start what may be, until libcurl has nothing more to tell. */
+static void
+work (struct http_client *c)
+{
+  struct http_ranges *q;
+  int running;
+
+  do {
+    take_incoming (c);
+    while ((q = next_queue (c)) != NULL) {
+      struct http_range *r = STAILQ_FIRST (q);
+
+      STAILQ_REMOVE_HEAD (q, link);
+      start (c, r);
+    }
+    curl_multi_perform (c->multi, &running);
+  } while (reap (c));
+}
+
+void *
+http_engine (void *client)
+{
+  struct http_client *c = client;
+  const int64_t look = min_u64 (c->o.timeout / 4 + 1, LOOK_MOST);
+  int64_t looked = http_now (), wait;
+
+  while (take_incoming (c)) {
+    look_for_closing (c);
+    work (c);
+    if (http_now () - looked >= look) {
+      looked = http_now ();
+      end_silent (c);
+    }
+    wait = take_later (c, look);
+    if (next_queue (c) == NULL)
+      curl_multi_poll (c->multi, NULL, 0, wait, NULL);
+  }
+  end_ranges (c, true);
+  return NULL;
+}

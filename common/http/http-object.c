@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * A file on a server, and reading it by waiting.
+ */
+
+#include <config.h>
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/align.h"
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "http/http-impl.h"
+
+/* Somebody who waits for some ranges. */
+struct waiter {
+  pthread_mutex_t lock;
+  pthread_cond_t done;
+  unsigned left;
+  int err; /* of the first that failed */
+};
+
+struct waited_range {
+  struct http_range range;
+  struct waiter *waiter;
+  uint8_t *buf;
+};
+
+#define WAITER_INIT                                                     \
+  {                                                                     \
+    .lock = PTHREAD_MUTEX_INITIALIZER, .done = PTHREAD_COND_INITIALIZER \
+  }
+
+static void
+on_body (struct http_range *r, const void *data, size_t n)
+{
+  struct waited_range *w = container_of (r, struct waited_range, range);
+
+  memcpy (w->buf + r->received, data, n);
+}
+
+static void
+on_done (struct http_range *r, int err)
+{
+  struct waiter *w = container_of (r, struct waited_range, range)->waiter;
+
+  LOCK_SCOPE (&w->lock);
+  if (w->err == 0)
+    w->err = err;
+  if (--w->left == 0)
+    pthread_cond_signal (&w->done);
+}
+
+/* Begin the N ranges, and wait for them.  0 or an errno. */
+static int
+read_all (struct waiter *w, struct waited_range *range, unsigned n)
+{
+  w->left = n;
+  for (unsigned i = 0; i < n; i++) {
+    range[i].waiter = w;
+    range[i].range.body = on_body;
+    range[i].range.done = on_done;
+    http_range_begin (&range[i].range);
+  }
+  LOCK_SCOPE (&w->lock);
+  while (w->left > 0)
+    pthread_cond_wait (&w->done, &w->lock);
+  return w->err;
+}
+
+int
+http_object_read (struct http_object *o, void *buf, size_t count,
+                  uint64_t offset, size_t part, int *err)
+{
+  const size_t n = DIV_ROUND_UP (count, part);
+  CLEANUP_FREE struct waited_range *range = calloc (n, sizeof *range);
+  struct waiter w = WAITER_INIT;
+
+  if (range == NULL) {
+    log_error ("%s: out of memory", http_object_name (o));
+    *err = ENOMEM;
+    return -1;
+  }
+  for (size_t i = 0, done = 0; i < n; i++, done += part) {
+    range[i].buf = (uint8_t *) buf + done;
+    range[i].range =
+      (struct http_range){ .object = o,
+                           .offset = offset + done,
+                           .count = min_u64 (part, count - done) };
+  }
+  *err = n > 0 ? read_all (&w, range, n) : 0;
+  return *err == 0 ? 0 : -1;
+}
+
+/* ------------------------------------------------------------------ */
+
+/* Ask for one byte, which tells everything. */
+static int
+probe (struct http_object *o)
+{
+  struct waiter w = WAITER_INIT;
+  uint8_t byte;
+  struct waited_range one = { .range = { .object = o, .count = 1 },
+                              .buf = &byte };
+
+  return read_all (&w, &one, 1);
+}
+
+static void
+mention (const struct http_object *o)
+{
+  const char *version = http_object_version (o);
+
+  if (*version == '\0')
+    log_debug ("%s: the server does not tell versions of the file apart; a "
+               "change that keeps the size is not noticed",
+               http_object_name (o));
+  else
+    log_debug ("%s: version %s", http_object_name (o), version);
+}
+
+struct http_object *
+http_object_open (struct http_client *c, const char *url)
+{
+  struct http_object *o = calloc (1, sizeof *o);
+  int err;
+
+  if (o == NULL) {
+    log_error ("http: %m");
+    return NULL;
+  }
+  o->client = c;
+  o->place = http_place_create (url);
+  if (o->place == NULL) {
+    err = errno;
+    free (o);
+    errno = err;
+    return NULL;
+  }
+  o->now = http_place_ref (o->place);
+  err = probe (o);
+  if (err == 0) {
+    mention (o);
+    return o;
+  }
+  http_object_close (o);
+  errno = err;
+  return NULL;
+}
+
+void
+http_object_close (struct http_object *o)
+{
+  struct http_client *c;
+
+  if (o == NULL)
+    return;
+  c = o->client;
+  pthread_mutex_lock (&c->lock);
+  o->closing = true;
+  c->cancel = true;
+  if (o->outstanding > 0)
+    curl_multi_wakeup (c->multi);
+  while (o->outstanding > 0)
+    pthread_cond_wait (&c->idle, &c->lock);
+  pthread_mutex_unlock (&c->lock);
+  http_place_unref (o->place);
+  http_place_unref (o->now);
+  free (o);
+}
+
+uint64_t
+http_object_size (const struct http_object *o)
+{
+  return o->size;
+}
+
+const char *
+http_object_name (const struct http_object *o)
+{
+  return o->place->name;
+}
+
+const char *
+http_object_version (const struct http_object *o)
+{
+  return o->validators.etag[0] != '\0' ? o->validators.etag :
+                                         o->validators.last_modified;
+}

@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * What becomes of a range when a transfer for it ended: it is done, it is
+ * asked for elsewhere, or again later.  Here is also what is said of it.
+ */
+
+#include <config.h>
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/align.h"
+#include "base/log.h"
+#include "http/http-impl.h"
+
+#define DELAY_MOST 10000 /* milliseconds */
+/* What a server may ask for, in seconds. */
+#define RETRY_AFTER_MOST 60
+
+/* ------------------------------------------------------------------ */
+/* Saying it */
+
+/* The end of all tries. */
+static int
+give_up (const struct http_transfer *t, const char *why, int error)
+{
+  const struct http_range *r = t->range;
+  const char *name = http_object_name (r->object);
+  const char *code = t->answer.code;
+  char status[32] = "";
+
+  if (t->answer.status != 0)
+    snprintf (status, sizeof status, " (status %d)", t->answer.status);
+  if (r->ahead)
+    log_debug ("%s: reading ahead: %s%s", name, why, status);
+  else if (!r->object->pinned)
+    log_error ("%s: %s%s%s%s", name, why, status, *code ? ": " : "", code);
+  else
+    log_error ("%s: reading %" PRIu64 " bytes at %" PRIu64 ": %s%s%s%s%s", name,
+               r->count, r->offset, why, status, *code ? ": " : "", code,
+               r->tries > 0 ? ", again and again" : "");
+  return r->object->pinned && error != ENOMEM ? EIO : error;
+}
+
+/* From now on the object is of no use. */
+static int
+changed (const struct http_transfer *t)
+{
+  struct http_object *o = t->range->object;
+
+  if (!atomic_exchange (&o->changed, true))
+    log_error ("%s: %s: nothing can be read from it any more; start again to "
+               "serve the new one",
+               http_object_name (o), http_verdict_string (HTTP_CHANGED));
+  return EIO;
+}
+
+/* ------------------------------------------------------------------ */
+/* Again */
+
+/* When to try for the Nth time: doubled each time, with a little chance,
+ * so that many who failed together do not come back together.
+ */
+static int64_t
+delay (struct http_client *c, unsigned n)
+{
+  const uint64_t base = (uint64_t) c->o.retry_delay << min_u64 (n, 16);
+
+  return min_u64 (base, DELAY_MOST) * (80 + rand_r (&c->seed) % 51) / 100;
+}
+
+static int
+again (struct http_transfer *t, const char *why, int *err)
+{
+  struct http_client *c = t->client;
+  struct http_range *r = t->range;
+  const struct http_answer *a = &t->answer;
+  int64_t wait;
+
+  /* Who gets on need not give up. */
+  if (t->verdict == HTTP_GOOD && t->here >= t->asked / 4 + 1)
+    r->tries = 0;
+  wait = delay (c, r->tries);
+  if (r->ahead || r->tries >= c->o.retries) {
+    *err = give_up (t, why, EIO);
+    return 0;
+  }
+  if (t->judged && a->has_retry_after) {
+    if (a->retry_after > RETRY_AFTER_MOST) {
+      *err = give_up (t, "the server is busy for more than a minute", EIO);
+      return 0;
+    }
+    wait = max_u64 (wait, a->retry_after * 1000);
+  }
+  r->tries++;
+  r->due = http_now () + wait;
+  log_debug ("%s: %" PRIu64 " bytes at %" PRIu64 ": %s: again in %" PRId64
+             " ms",
+             http_object_name (r->object), r->count, r->offset, why, wait);
+  return 1;
+}
+
+/* ------------------------------------------------------------------ */
+/* Elsewhere */
+
+static void
+move (struct http_range *r, struct http_place *to)
+{
+  http_place_unref (r->place);
+  r->place = to;
+  r->due = 0;
+}
+
+static int
+redirect (struct http_transfer *t, int *err)
+{
+  struct http_range *r = t->range;
+  struct http_place *to;
+  char *url = NULL;
+
+  curl_easy_getinfo (t->easy, CURLINFO_REDIRECT_URL, &url);
+  if (t->client->o.no_redirects || url == NULL)
+    *err = give_up (t, http_verdict_string (HTTP_REDIRECT), EIO);
+  else if (r->redirects++ == HTTP_REDIRECTS_MAX)
+    *err = give_up (
+      t, "the server sends from one place to another, without end", EIO);
+  else if ((to = http_place_create (url)) == NULL)
+    *err = give_up (t, "the server sends to a place that cannot be used", EIO);
+  else if (r->place->tls && !to->tls) {
+    http_place_unref (to);
+    *err = give_up (t, "the server sends to a place without TLS", EIO);
+  }
+  else {
+    log_debug ("%s: is at %s", http_object_name (r->object), to->name);
+    move (r, to);
+    return 1;
+  }
+  return 0;
+}
+
+/* Where it was redirected to it is no more, or not for long: ask anew
+ * where it is.
+ */
+static bool
+go_back (struct http_range *r)
+{
+  struct http_object *o = r->object;
+
+  if (r->went_back || r->place == o->place)
+    return false;
+  r->went_back = true;
+  r->redirects = 0;
+  move (r, http_place_ref (o->place));
+  return true;
+}
+
+/* ------------------------------------------------------------------ */
+/* The end */
+
+/* The first answer tells which version it is. */
+static void
+pin (struct http_transfer *t)
+{
+  struct http_object *o = t->range->object;
+  const struct http_answer *a = &t->answer;
+
+  if (!o->pinned) {
+    o->size = t->verdict == HTTP_EMPTY ? 0 : a->total;
+    o->validators = a->validators;
+    o->pinned = true;
+  }
+  if (o->now != t->range->place) {
+    http_place_unref (o->now);
+    o->now = http_place_ref (t->range->place);
+  }
+}
+
+/* Failures of libcurl that another try does not mend. */
+static bool
+is_final (const struct http_transfer *t, CURLcode code)
+{
+  switch (code) {
+  case CURLE_COULDNT_RESOLVE_HOST:
+  case CURLE_COULDNT_RESOLVE_PROXY:
+  case CURLE_COULDNT_CONNECT:
+    return !t->range->object->pinned; /* a mistake, most likely */
+  case CURLE_PEER_FAILED_VERIFICATION:
+  case CURLE_SSL_CACERT_BADFILE:
+  case CURLE_SSL_CERTPROBLEM:
+  case CURLE_SSL_CIPHER:
+  case CURLE_SSL_ENGINE_INITFAILED:
+  case CURLE_SSL_ISSUER_ERROR:
+  case CURLE_UNSUPPORTED_PROTOCOL:
+  case CURLE_URL_MALFORMAT:
+  case CURLE_OUT_OF_MEMORY:
+    return true;
+  default:
+    return false;
+  }
+}
+
+/* It did not come to a whole answer. */
+static int
+broken (struct http_transfer *t, CURLcode code, int *err)
+{
+  const char *why =
+    t->message[0] != '\0' ? t->message : curl_easy_strerror (code);
+
+  t->answer.status = 0;
+  if (!is_final (t, code))
+    return again (t, why, err);
+  *err = give_up (t, why, code == CURLE_OUT_OF_MEMORY ? ENOMEM : EIO);
+  return 0;
+}
+
+static int
+bad_answer (struct http_transfer *t, int *err)
+{
+  const enum http_verdict v = t->verdict;
+
+  if (v == HTTP_REDIRECT)
+    return redirect (t, err);
+  if ((v == HTTP_UNAUTHORIZED || v == HTTP_FORBIDDEN || v == HTTP_NOT_FOUND ||
+       v == HTTP_GONE) &&
+      go_back (t->range))
+    return 1;
+  if (v == HTTP_CHANGED && t->range->object->pinned)
+    *err = changed (t);
+  else if (http_verdict_is_passing (v))
+    return again (t, http_verdict_string (v), err);
+  else
+    *err = give_up (t, http_verdict_string (v), http_verdict_errno (v));
+  return 0;
+}
+
+int
+http_judge_end (struct http_transfer *t, CURLcode code, int *err)
+{
+  const bool good = t->verdict == HTTP_GOOD || t->verdict == HTTP_EMPTY;
+
+  *err = 0;
+  if (t->judged && !good)
+    return bad_answer (t, err);
+  if (code != CURLE_OK)
+    return broken (t, code, err);
+  if (!t->judged)
+    return again (t, "the server did not answer", err);
+  if (t->verdict == HTTP_GOOD && t->range->received < t->range->count)
+    return again (t, "the server sent less than it said", err);
+  pin (t);
+  return 0;
+}

@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * One transfer: making the request, and what libcurl tells of the answer.
+ * The header is judged when it is complete; a body is passed on only if
+ * the verdict is good, and never more of it than was asked for.
+ */
+
+#include <config.h>
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/cleanup.h"
+#include "http/http-impl.h"
+
+/* Bytes of what comes with an error that are read, to keep the
+ * connection.
+ */
+#define ERROR_BODY_MAX 65536
+
+#define BUFFER_SIZE (256l * 1024)
+
+/* ------------------------------------------------------------------ */
+/* The answer */
+
+static bool
+is_good (const struct http_transfer *t)
+{
+  return t->verdict == HTTP_GOOD || t->verdict == HTTP_EMPTY;
+}
+
+/* What is the body for, if the header is good? */
+static bool
+header_end (struct http_transfer *t)
+{
+  const struct http_question q = http_question_of (t->range);
+
+  if (t->answer.status < 200)
+    return true;
+  t->verdict = http_answer_judge (&t->answer, &q);
+  t->judged = true;
+  /* The rest of a good answer, or of an error, is worth reading. */
+  return is_good (t) || t->answer.status >= 300;
+}
+
+static size_t
+on_header (char *line, size_t size, size_t n, void *opaque)
+{
+  struct http_transfer *t = opaque;
+
+  t->last_byte = http_now ();
+  if (t->judged) /* a trailer */
+    return n;
+  if (n > 0 && (line[0] == '\r' || line[0] == '\n'))
+    return header_end (t) ? n : 0;
+  http_answer_line (&t->answer, line, n, time (NULL));
+  return n;
+}
+
+static size_t
+on_body (char *data, size_t size, size_t n, void *opaque)
+{
+  struct http_transfer *t = opaque;
+  struct http_range *r = t->range;
+
+  t->last_byte = http_now ();
+  t->here += n;
+  if (!t->judged || !is_good (t))
+    return t->here <= ERROR_BODY_MAX ? n : 0;
+  if (t->verdict == HTTP_EMPTY || t->here > t->asked) {
+    t->verdict = HTTP_OTHER_LENGTH;
+    /* What came before is not trusted either. */
+    r->received -= t->here - n;
+    return 0;
+  }
+  r->body (r, data, n);
+  r->received += n;
+  return n;
+}
+
+/* ------------------------------------------------------------------ */
+/* The request */
+
+static int
+set_tls (CURL *e, const struct http_client_options *o)
+{
+  CURLcode code = CURLE_OK;
+
+  if (o->no_verify) {
+    code |= curl_easy_setopt (e, CURLOPT_SSL_VERIFYPEER, 0l);
+    code |= curl_easy_setopt (e, CURLOPT_SSL_VERIFYHOST, 0l);
+  }
+  if (o->cainfo != NULL)
+    code |= curl_easy_setopt (e, CURLOPT_CAINFO,
+                              *o->cainfo != '\0' ? o->cainfo : NULL);
+  if (o->capath != NULL)
+    code |= curl_easy_setopt (e, CURLOPT_CAPATH, o->capath);
+  return code == CURLE_OK ? 0 : -1;
+}
+
+static int
+set_way (CURL *e, const struct http_client_options *o)
+{
+  static const long versions[] = {
+    [HTTP_VERSION_BEST] = CURL_HTTP_VERSION_2TLS,
+    [HTTP_VERSION_1_0] = CURL_HTTP_VERSION_1_0,
+    [HTTP_VERSION_1_1] = CURL_HTTP_VERSION_1_1,
+    [HTTP_VERSION_2] = CURL_HTTP_VERSION_2_0,
+    [HTTP_VERSION_2_PRIOR] = CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE,
+  };
+  CURLcode code = CURLE_OK;
+
+  code |= curl_easy_setopt (e, CURLOPT_HTTP_VERSION, versions[o->version]);
+  if (o->proxy != NULL)
+    code |= curl_easy_setopt (e, CURLOPT_PROXY, o->proxy);
+  if (o->proxy_user != NULL)
+    code |= curl_easy_setopt (e, CURLOPT_PROXYUSERNAME, o->proxy_user);
+  if (o->proxy_password != NULL)
+    code |= curl_easy_setopt (e, CURLOPT_PROXYPASSWORD, o->proxy_password);
+  if (o->unix_socket_path != NULL)
+    code |= curl_easy_setopt (e, CURLOPT_UNIX_SOCKET_PATH, o->unix_socket_path);
+  if (o->user_agent != NULL)
+    code |= curl_easy_setopt (e, CURLOPT_USERAGENT, o->user_agent);
+  return code == CURLE_OK ? 0 : -1;
+}
+
+static int
+set_rest (struct http_transfer *t)
+{
+  CURL *e = t->easy;
+  CURLcode code = CURLE_OK;
+
+  code |= curl_easy_setopt (e, CURLOPT_NOSIGNAL, 1l);
+  code |= curl_easy_setopt (e, CURLOPT_PROTOCOLS_STR, "http,https");
+  code |= curl_easy_setopt (e, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1l);
+  code |= curl_easy_setopt (e, CURLOPT_BUFFERSIZE, BUFFER_SIZE);
+  code |= curl_easy_setopt (e, CURLOPT_TCP_KEEPALIVE, 1l);
+  code |= curl_easy_setopt (e, CURLOPT_ERRORBUFFER, t->message);
+  code |= curl_easy_setopt (e, CURLOPT_PRIVATE, t);
+  code |= curl_easy_setopt (e, CURLOPT_HEADERFUNCTION, on_header);
+  code |= curl_easy_setopt (e, CURLOPT_HEADERDATA, t);
+  code |= curl_easy_setopt (e, CURLOPT_WRITEFUNCTION, on_body);
+  code |= curl_easy_setopt (e, CURLOPT_WRITEDATA, t);
+  return code == CURLE_OK ? 0 : -1;
+}
+
+struct http_transfer *
+http_transfer_create (struct http_client *c)
+{
+  struct http_transfer *t = calloc (1, sizeof *t);
+
+  if (t == NULL)
+    return NULL;
+  t->client = c;
+  t->easy = curl_easy_init ();
+  if (t->easy != NULL && set_rest (t) == 0 && set_tls (t->easy, &c->o) == 0 &&
+      set_way (t->easy, &c->o) == 0)
+    return t;
+  http_transfer_free (t);
+  return NULL;
+}
+
+void
+http_transfer_free (struct http_transfer *t)
+{
+  curl_easy_cleanup (t->easy);
+  curl_slist_free_all (t->headers.list);
+  http_place_unref (t->set_up_for);
+  free (t);
+}
+
+/* The URL, and the credentials if they are for its server. */
+static int
+set_place (struct http_transfer *t, struct http_place *p, bool trusted)
+{
+  const struct http_client *c = t->client;
+  const struct http_place *own = t->range->object->place;
+  const char *user = c->o.user != NULL ? c->o.user : own->user;
+  const char *password = c->o.password != NULL ? c->o.password : own->password;
+  CURLcode code = CURLE_OK;
+
+  if (t->set_up_for == p)
+    return 0;
+  http_place_unref (t->set_up_for);
+  t->set_up_for = NULL;
+  code |= curl_easy_setopt (t->easy, CURLOPT_URL, p->url);
+  code |= curl_easy_setopt (t->easy, CURLOPT_USERNAME, trusted ? user : NULL);
+  code |=
+    curl_easy_setopt (t->easy, CURLOPT_PASSWORD, trusted ? password : NULL);
+  code |=
+    curl_easy_setopt (t->easy, CURLOPT_COOKIE, trusted ? c->o.cookie : NULL);
+  if (code != CURLE_OK)
+    return -1;
+  t->set_up_for = http_place_ref (p);
+  return 0;
+}
+
+int
+http_headers_add (struct http_headers *h, const char *name, const char *value)
+{
+  CLEANUP_FREE char *line = NULL;
+  struct curl_slist *l;
+
+  if (asprintf (&line, "%s: %s", name, value) == -1) {
+    line = NULL;
+    return -1;
+  }
+  l = curl_slist_append (h->list, line);
+  if (l == NULL)
+    return -1;
+  h->list = l;
+  return 0;
+}
+
+/* The part of the file, and that it must be this version of it. */
+static int
+add_question (struct http_headers *h, const struct http_question *q)
+{
+  char range[64];
+
+  snprintf (range, sizeof range, "bytes=%" PRIu64 "-%" PRIu64, q->offset,
+            q->offset + q->count - 1);
+  if (http_headers_add (h, "Range", range) == -1 ||
+      http_headers_add (h, "Accept-Encoding", "identity") == -1)
+    return -1;
+  if (!q->pinned)
+    return 0;
+  if (q->validators->strong)
+    return http_headers_add (h, "If-Match", q->validators->etag);
+  if (q->validators->last_modified[0] != '\0')
+    return http_headers_add (h, "If-Unmodified-Since",
+                             q->validators->last_modified);
+  return 0;
+}
+
+/* The user's own. */
+static int
+add_user_headers (struct http_headers *h, const struct http_client *c)
+{
+  for (const struct curl_slist *l = c->header; l != NULL; l = l->next) {
+    struct curl_slist *longer = curl_slist_append (h->list, l->data);
+
+    if (longer == NULL)
+      return -1;
+    h->list = longer;
+  }
+  return 0;
+}
+
+/* What the signer adds; that there is no memory is told with *ERR, too. */
+static int
+add_signature (struct http_transfer *t, const struct http_place *p, int *err)
+{
+  const struct http_client_options *o = &t->client->o;
+  const char *header[64];
+  struct http_message m = { .method = "GET", .url = p->url, .header = header };
+
+  if (o->sign == NULL)
+    return 0;
+  for (const struct curl_slist *l = t->headers.list;
+       l != NULL && m.nheaders < 64; l = l->next)
+    header[m.nheaders++] = l->data;
+  return o->sign (o->sign_opaque, &m, &t->headers, err);
+}
+
+int
+http_transfer_set_up (struct http_transfer *t, struct http_range *r, int *err)
+{
+  const struct http_question q = http_question_of (r);
+  const bool trusted = http_place_same_server (r->place, r->object->place);
+
+  t->range = r;
+  t->answer = (struct http_answer){ .status = 0 };
+  t->verdict = HTTP_UNEXPECTED;
+  t->judged = false;
+  t->asked = q.count;
+  t->here = 0;
+  t->last_byte = http_now ();
+  t->message[0] = '\0';
+  curl_slist_free_all (t->headers.list);
+  t->headers.list = NULL;
+
+  *err = ENOMEM;
+  if (add_question (&t->headers, &q) == -1 ||
+      set_place (t, r->place, trusted) == -1)
+    return -1;
+  if (trusted && (add_user_headers (&t->headers, t->client) == -1 ||
+                  add_signature (t, r->place, err) == -1))
+    return -1;
+  return curl_easy_setopt (t->easy, CURLOPT_HTTPHEADER, t->headers.list) ==
+             CURLE_OK ?
+           0 :
+           -1;
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * URLs where files may be named: read-only stores over files on HTTP
+ * servers, as raw disks or as images without parents.
+ */
+
+#ifndef DISKSTACK_OPEN_URL_H
+#define DISKSTACK_OPEN_URL_H
+
+#include <stdbool.h>
+
+#include "blob/store-http.h"
+#include "image/image-chain.h"
+
+/* Is it a URL, and not the name of a file? */
+extern bool open_is_url (const char *spec);
+
+/* What a client does if nobody says anything else: the certificates are
+ * those of the system, or of CURL_CA_BUNDLE, SSL_CERT_FILE and SSL_CERT_DIR
+ * in the environment.
+ */
+extern struct http_client_options open_url_options (void);
+
+/* The file as it is, for a client of its own.  Threads are started: not
+ * before a fork, unless it is closed.  NULL after log_error with errno.
+ */
+extern struct store *open_url (const char *url,
+                               const struct http_client_options *co,
+                               const struct store_http_options *so);
+
+/* The disk in an image of FORMAT; of O, the size rule counts.  The same. */
+extern struct store *open_url_image (const char *url,
+                                     const struct http_client_options *co,
+                                     enum image_format_id format,
+                                     enum vhd_size_rule size_rule);
+
+#endif /* DISKSTACK_OPEN_URL_H */

@@ -1,0 +1,109 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+#
+# The blob plugin with a server that nobody here wrote: what is served is
+# what is in the file, whatever its format, its URL and the way to it.
+
+set -e -u
+source "${builddir:-.}/tests/functions.sh"
+source "$srcdir/tests/integration/http-functions.sh"
+source "$srcdir/tests/integration/vhd1-functions.sh"
+
+requires_plugin blob
+requires_nginx
+requires_libnbd
+requires_client
+
+mkdir -p "$tmp/www/in/deep" "$tmp/www/secret"
+random_file "$tmp/www/disk.img" 5M
+head -c 77 /dev/urandom >>"$tmp/www/disk.img"
+random_file "$tmp/data" 64K
+make_vhd "$tmp/www/disk.vhd" "$tmp/data"
+cp "$tmp/www/disk.vhd" "$tmp/www/looks"
+cp "$tmp/www/disk.img" "$tmp/www/in/deep/a b?c%.img"
+cp "$tmp/www/disk.img" "$tmp/www/secret/disk.img"
+: >"$tmp/www/empty"
+echo "me:$(openssl passwd -apr1 pass)" >"$tmp/htpasswd"
+nginx_locations="
+    location /secret { auth_basic x; auth_basic_user_file $tmp/htpasswd; }
+    location /cookie { alias $tmp/www/; if (\$http_cookie != 'a=b') { return 403; } }
+    location /header { alias $tmp/www/; if (\$http_x_my != 'it is') { return 403; } }
+    location /agent { alias $tmp/www/; if (\$http_user_agent != 'me/1') { return 403; } }
+    location /moved { return 302 /disk.img; }
+    location /plain { return 302 http://\$host:\$server_port/; }
+    location /whole { alias $tmp/www/; max_ranges 0; }"
+start_nginx
+
+# served DATA ARGS...: the disk is that of the file.
+served () {
+    nbdkit -U - blob "${@:2}" cainfo="$tmp/ca.pem" \
+           --run "nbdcopy \"\$uri\" $tmp/served"
+    cmp "$tmp/served" "$1" || fail "${*:2} is not $1"
+}
+
+img=$tmp/www/disk.img
+served "$img" "$http/disk.img"
+served "$img" "$https/disk.img"
+served "$img" url="$https/disk.img" http-version=1.1 connections=3
+served "$img" "$https/disk.img" fetch=512 range-size=8K cache-size=64K \
+       readahead=32K
+served "$img" "$http/disk.img" readahead=0
+served "$img" "http://nowhere.invalid/disk.img" \
+       unix-socket-path="$tmp/nginx.sock"
+served "$img" "$http/moved"
+served "$img" "$http/secret/disk.img" user=me password=pass
+served "$img" "${http/:\/\//:\/\/me:pass@}/secret/disk.img"
+served "$img" "$http/cookie/disk.img" cookie=a=b
+served "$img" "$http/header/disk.img" header='X-My: it is' header='X-Other: 1'
+served "$img" "$http/agent/disk.img" user-agent=me/1
+echo "$http/disk.img?sig=hidden" >"$tmp/url"
+served "$img" "+$tmp/url"
+echo pass >"$tmp/pass"
+served "$img" "$http/secret/disk.img" user=me password=+"$tmp/pass"
+
+served "$tmp/data" "$http/disk.vhd"
+served "$tmp/data" "$http/disk.vhd" format=vhd1
+served "$tmp/data" "$http/looks" format=vhd1
+served "$tmp/www/looks" "$http/looks" format=flat
+served "$tmp/www/looks" "$http/disk.vhd" format=flat
+nbdkit -U - blob "$http/disk.vhd" --run 'nbdinfo "$uri"' |
+    grep -q 'disk-id=01020304-0506-0708-090a-0b0c0d0e0f10' || fail "no id"
+
+# By name, below a URL.
+start_nbdkit "$tmp/sock" blob base-url="$http?sig=x"
+for name in disk.img in/deep/'a b?c%.img'; do
+    client "$tmp/sock" "$name" <<PYTHON
+assert h.is_read_only() and h.can_multi_conn()
+want = open("$img", "rb").read()
+assert h.get_size() == len(want)
+assert h.pread(100000, 4000000) == want[4000000:4100000]
+assert fails(h.pwrite, b"x", 0) == errno.EPERM
+h.flush()
+PYTHON
+done
+for name in ../www/disk.img /disk.img '' . in//disk.img missing; do
+    expect_error . nbdinfo "nbd+unix:///$(python3 -c \
+        'import sys, urllib.parse; print(urllib.parse.quote(sys.argv[1]))' \
+        "$name")?socket=$tmp/sock"
+done
+stop_nbdkit "$tmp/sock"
+grep -q 'is not the name of a file below' "$tmp/sock.log" || fail "way out"
+! grep -q '\.\.' "$tmp/access.log" || fail "asked for .."
+
+expect_error 'does not send parts of files' nbdkit blob "$http/whole/disk.img"
+expect_error 'wants a password' nbdkit blob "$http/secret/disk.img"
+expect_error 'does not permit it' nbdkit blob "$http/cookie/disk.img"
+expect_error 'there is no such file' nbdkit blob "$http/none"
+expect_error 'sends elsewhere' nbdkit blob "$http/moved" followlocation=false
+expect_error 'without TLS' nbdkit blob "$https/plain" cainfo="$tmp/ca.pem"
+expect_error 'certificate' nbdkit blob "$https/disk.img"
+expect_error 'has the footer of a VHD' nbdkit blob "$http/looks"
+expect_error 'footer' nbdkit blob "$http/disk.img" format=vhd1
+expect_error 'cannot be used' nbdkit blob disk.img
+expect_error 'give the URL' nbdkit blob
+expect_error 'only one of' nbdkit blob "$http/x" base-url="$http"
+for bad in fetch=1000 fetch=2M range-size=512 cache-size=1K retries=-1 \
+           timeout=0 connections=0 http-version=9 format=raw header=x \
+           sslverify=perhaps; do
+    expect_error "${bad%%=*}" nbdkit blob "$http/disk.img" "$bad"
+done

@@ -1,0 +1,65 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+#
+# Images on a web server, with TLS and HTTP/2 and without: the disk is that
+# of the file, byte by byte, and read-only.
+
+set -e -u
+source "${builddir:-.}/tests/functions.sh"
+source "$srcdir/tests/integration/http-functions.sh"
+
+requires_nginx
+requires_libnbd
+requires_client
+nbdkit vhd1 --help | grep -q cainfo= || skip "needs a build with libcurl"
+
+mkdir "$tmp/www"
+random_file "$tmp/data" 3M
+nbdkit -U - vhd1 "$tmp/www/fixed.vhd" create=3M \
+       --run "nbdcopy $tmp/data \"\$uri\""
+for image in vhd1/dynamic.vhd vhdx/dynamic.vhdx; do
+    nbdkit -U - "${image%/*}" "$tmp/www/${image#*/}" create=100M \
+           subformat=dynamic block-size=1M \
+           --run "nbdcopy $tmp/data \"\$uri\""
+done
+nbdkit -U - vhdx "$tmp/www/child.vhdx" parent="$tmp/www/dynamic.vhdx" \
+       subformat=differencing --run :
+start_nginx
+
+# served PLUGIN FILE ARGS...: as from the file itself.
+served () {
+    local name=${2##*/}
+    nbdkit -r -U - "$1" "$tmp/www/$name" --run "nbdcopy \"\$uri\" $tmp/is"
+    start_nbdkit "$tmp/sock" "$@"
+    client "$tmp/sock" <<'PYTHON'
+assert h.is_read_only() and h.can_multi_conn()
+PYTHON
+    nbdcopy "$(uri "$tmp/sock")" "$tmp/served"
+    stop_nbdkit "$tmp/sock"
+    cmp "$tmp/is" "$tmp/served" || fail "$2 is not $name"
+}
+
+for url in "$http" "$https"; do
+    served vhd1 "$url/fixed.vhd" cainfo="$tmp/ca.pem"
+    served vhd1 "$url/dynamic.vhd" cainfo="$tmp/ca.pem"
+    served vhdx "$url/dynamic.vhdx" cainfo="$tmp/ca.pem"
+done
+grep -q '^HTTP/2.0 206' "$tmp/access.log" || fail "no HTTP/2"
+grep -q '^HTTP/1.1 206' "$tmp/access.log" || fail "no HTTP/1.1"
+CURL_CA_BUNDLE=$tmp/ca.pem served vhdx "$https/dynamic.vhdx"
+served vhdx file="$https/dynamic.vhdx" sslverify=false
+(( $(wc -l <"$tmp/access.log") < 500 )) || fail "asked too often"
+
+expect_error 'certificate' nbdkit vhdx "$https/dynamic.vhdx"
+expect_error 'there is no such file on the server' \
+             nbdkit vhd1 "$http/missing.vhd"
+expect_error 'is a differencing image, and its parent' \
+             nbdkit vhdx "$http/child.vhdx"
+expect_error 'cannot be used with it' nbdkit vhdx "$http/x" create=1M
+expect_error 'cannot be used with it' nbdkit vhdx "$http/x" parent=x
+expect_error 'can only be given once|cannot be used with it' \
+             nbdkit vhdx "$http/x" file=x
+expect_error 'http://127.0.0.1:[0-9]*/dynamic.vhd: ' \
+             nbdkit vhdx "$http/dynamic.vhd"
+expect_error 'cannot be a layer' nbdkit --filter=layered null size=1M \
+             layered-layer=disk,"$http/fixed.vhd"

@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * A file on a server as a store: what is read is right, whatever fails,
+ * and no more is asked for than has to be.
+ */
+
+#include <config.h>
+
+#include <errno.h>
+
+#include "base/align.h"
+#include "blob/store-http.h"
+#include "support/rng.h"
+#include "support/threads.h"
+#include "unit/http-rig.h"
+
+#define FETCH 4096u
+
+static struct rig rig;
+static struct store *store;
+
+static void
+open_with (uint64_t cache_size, uint64_t readahead)
+{
+  const struct store_http_options o = { .fetch = FETCH,
+                                        .range = 65536,
+                                        .cache_size = cache_size,
+                                        .readahead = readahead };
+
+  rig.client = http_client_create (&rig.o);
+  store = store_http_create (rig.client, http_server_url (rig.server), &o);
+  ck_assert_ptr_nonnull (store);
+  ck_assert_uint_eq (store_size (store), RIG_SIZE);
+}
+
+static void
+setup (void)
+{
+  rig_start (&rig);
+}
+
+static void
+teardown (void)
+{
+  store_close (store);
+  rig_stop (&rig);
+}
+
+/* 0 or an errno. */
+static int
+reads (uint64_t offset, size_t count)
+{
+  static _Thread_local uint8_t buf[RIG_SIZE];
+  int err;
+
+  memset (buf, 0, count);
+  if (store_read (store, buf, count, offset, &err) == -1)
+    return err;
+  quick_assert (memcmp (buf, rig.data + offset, count) == 0);
+  return 0;
+}
+
+static unsigned
+requests (void)
+{
+  static unsigned before;
+  const unsigned now = http_server_requests (rig.server);
+  const unsigned n = now - before;
+
+  before = now;
+  return n;
+}
+
+/* ------------------------------------------------------------------ */
+
+START_TEST (what_it_is)
+{
+  int err;
+
+  open_with (65536, 0);
+  ck_assert (store->info.read_only && !store->info.has_id);
+  ck_assert_str_eq (store_http_version (store), "\"first\"");
+  ck_assert_str_eq (store->description, http_server_url (rig.server));
+  ck_assert_int_eq (store_write (store, "x", 1, 0, 0, &err), -1);
+  ck_assert_int_eq (err, EPERM);
+  ck_assert_int_eq (store_flush (store, &err), 0);
+  ck_assert_int_eq (reads (0, RIG_SIZE), 0);
+}
+END_TEST
+
+START_TEST (asks_once)
+{
+  open_with (RIG_SIZE * 2, 0);
+  requests ();
+  ck_assert_int_eq (reads (5 * FETCH + 7, 100), 0);
+  ck_assert_uint_eq (requests (), 1);
+  ck_assert_int_eq (reads (5 * FETCH, FETCH), 0);
+  ck_assert_uint_eq (requests (), 0);
+  ck_assert_int_eq (reads (5 * FETCH + 7, FETCH), 0);
+  ck_assert_uint_eq (requests (), 1);
+  ck_assert_int_eq (reads (RIG_SIZE - 1, 1), 0);
+  ck_assert_uint_eq (requests (), 1);
+}
+END_TEST
+
+static void
+same_place (void *opaque, unsigned index)
+{
+  quick_assert (reads (10 * FETCH + index, 1000) == 0);
+}
+
+START_TEST (asks_once_for_all)
+{
+  open_with (RIG_SIZE * 2, 0);
+  requests ();
+  threads_run (16, same_place, NULL);
+  ck_assert_uint_eq (requests (), 1);
+}
+END_TEST
+
+static void
+neighbours (void *opaque, unsigned index)
+{
+  quick_assert (reads ((index + 1) * FETCH, FETCH) == 0);
+}
+
+/* One connection, which is busy for a while. */
+START_TEST (merges)
+{
+  rig.o.connections = 1;
+  rig.o.timeout = 1000;
+  open_with (RIG_SIZE * 2, 0);
+  requests ();
+  rig_fault (&rig, HTTP_FAULT_STATUS + 429, 1);
+  threads_run (32, neighbours, NULL);
+  /* The first, it again, and what came meanwhile. */
+  ck_assert_uint_le (requests (), 16);
+}
+END_TEST
+
+START_TEST (reads_ahead)
+{
+  unsigned n = 0;
+
+  open_with (RIG_SIZE * 4, 128 * 1024);
+  requests ();
+  for (uint64_t at = 0; at < RIG_SIZE; at += 1000, n++)
+    ck_assert_int_eq (reads (at, min_u64 (1000, RIG_SIZE - at)), 0);
+  ck_assert_uint_lt (requests (), n / 8);
+}
+END_TEST
+
+START_TEST (caches)
+{
+  int err;
+
+  open_with (RIG_SIZE * 8, 0);
+  requests ();
+  ck_assert_int_eq (store_cache (store, RIG_SIZE, 0, &err), 0);
+  ck_assert_int_eq (reads (0, RIG_SIZE), 0);
+  ck_assert_uint_le (requests (), DIV_ROUND_UP (RIG_SIZE, 65536));
+}
+END_TEST
+
+/* ------------------------------------------------------------------ */
+
+static void
+wanders (void *opaque, unsigned index)
+{
+  struct rng rng;
+  int err;
+
+  rng_init (&rng, index);
+  for (unsigned i = 0; i < 100; i++) {
+    const uint64_t offset = rng_below (&rng, RIG_SIZE);
+    const uint64_t most = rng_one_in (&rng, 4) ? RIG_SIZE : 5000;
+    const uint64_t count =
+      1 + rng_below (&rng, min_u64 (most, RIG_SIZE - offset));
+
+    if (rng_one_in (&rng, 8))
+      quick_assert (store_cache (store, count, offset, &err) == 0);
+    else
+      quick_assert (reads (offset, count) == 0);
+  }
+}
+
+/* Memory for far less than 16 threads want. */
+START_TEST (little_memory)
+{
+  open_with (16 * FETCH, 65536);
+  threads_run (16, wanders, NULL);
+}
+END_TEST
+
+/* Faults of all kinds, as chance will have them. */
+static int
+often_bad (void *opaque, const struct http_server_request *r)
+{
+  static const int faults[] = {
+    HTTP_FAULT_CLOSE, HTTP_FAULT_CUT,          HTTP_FAULT_SHORT,
+    HTTP_FAULT_LONG,  HTTP_FAULT_STATUS + 503, HTTP_FAULT_STATUS + 500,
+  };
+  struct rng *rng = opaque; /* the server has its lock */
+
+  return rng_one_in (rng, 4) ? faults[rng_below (rng, ARRAY_SIZE (faults))] :
+                               HTTP_FAULT_NONE;
+}
+
+START_TEST (bad_server)
+{
+  static struct rng rng;
+
+  rig.o.retries = 30;
+  rig.o.retry_delay = 1;
+  open_with (32 * FETCH, 65536);
+  rng_init (&rng, rng_seed ("bad server"));
+  http_server_set (rig.server, often_bad, &rng);
+  threads_run (16, wanders, NULL);
+  ck_assert_uint_eq (log_memory_errors (), 0);
+}
+END_TEST
+
+START_TEST (fails_and_recovers)
+{
+  open_with (RIG_SIZE * 2, 65536);
+  rig_fault (&rig, HTTP_FAULT_STATUS + 404, 1000000);
+  for (unsigned i = 0; i < 20; i++)
+    ck_assert_int_eq (reads (i * FETCH, FETCH), EIO);
+  rig_fault (&rig, HTTP_FAULT_NONE, 0);
+  ck_assert_int_eq (reads (0, RIG_SIZE), 0);
+}
+END_TEST
+
+static atomic_uint failures;
+
+static void
+until_it_fails (void *opaque, unsigned index)
+{
+  struct rng rng;
+  int r;
+
+  rng_init (&rng, index);
+  do
+    r = reads (rng_below (&rng, RIG_SIZE - 5000), 5000);
+  while (r == 0);
+  quick_assert (r == EIO);
+  if (atomic_fetch_add (&failures, 1) == 0)
+    http_server_etag (rig.server, "\"first\"");
+}
+
+/* Another version comes while 16 read; it is never mixed in. */
+START_TEST (changes)
+{
+  open_with (16 * FETCH, 65536);
+  http_server_etag (rig.server, "\"second\"");
+  threads_run (16, until_it_fails, NULL);
+  ck_assert_uint_eq (log_memory_errors (), 1);
+  ck_assert (log_memory_contains ("was changed on the server"));
+}
+END_TEST
+
+START_TEST (closes_while_reading_ahead)
+{
+  rig.o.timeout = 60000;
+  open_with (RIG_SIZE * 4, 128 * 1024);
+  ck_assert_int_eq (reads (0, 1000), 0);
+  rig_fault (&rig, HTTP_FAULT_STALL, 1000);
+  /* What is read is there. */
+  ck_assert_int_eq (reads (1000, 1000), 0);
+}
+END_TEST
+
+int
+main (void)
+{
+  const TTest *const tests[] = {
+    what_it_is,
+    asks_once,
+    asks_once_for_all,
+    merges,
+    reads_ahead,
+    caches,
+    little_memory,
+    bad_server,
+    fails_and_recovers,
+    changes,
+    closes_while_reading_ahead,
+  };
+  Suite *suite = suite_create ("store-http");
+  TCase *c = test_case (suite, "store-http");
+
+  tcase_add_checked_fixture (c, setup, teardown);
+  for (size_t i = 0; i < ARRAY_SIZE (tests); i++)
+    tcase_add_test (c, tests[i]);
+  return test_run (suite);
+}
