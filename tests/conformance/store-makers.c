@@ -182,6 +182,10 @@ const struct store_maker store_makers[] = {
 #ifdef HAVE_SQLITE
   { "layered: sqlite", make_layered_sqlite, .unit = 1 },
 #endif
+  { "striped: one member", make_striped_1, .unit = 4096 },
+  { "striped: two", make_striped_2, .unit = 8192 },
+  { "striped: five, odd chunks, labels", make_striped_5, .unit = 61440 },
+  { "striped: unequal, align 16384", make_striped_align, .unit = 8192 },
 #define IMAGE_VHD1 .unit = 512, .only_512 = true, .is_image = true
 #define IMAGE_VHDX .unit = 512, .is_image = true
   { "vhd1 dynamic", make_image_vhd1, IMAGE_VHD1 },
