@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/align.h"
@@ -166,6 +167,22 @@ struct host_file *
 store_source_file (const struct store_source *s)
 {
   return s->file;
+}
+
+bool
+store_source_is_writable (const struct store_source *s)
+{
+  return host_file_is_writable (s->file);
+}
+
+bool
+store_source_same (const struct store_source *a, const struct store_source *b)
+{
+  struct stat st, tt;
+
+  return fstat (host_file_fd (a->file), &st) == 0 &&
+         fstat (host_file_fd (b->file), &tt) == 0 && st.st_dev == tt.st_dev &&
+         st.st_ino == tt.st_ino;
 }
 
 struct store *

@@ -53,6 +53,13 @@ store_source_open (const char *spec, const struct store_open_options *o);
 /* The file that SPEC names. */
 extern struct host_file *store_source_file (const struct store_source *s);
 
+/* Could what S is be written? */
+extern bool store_source_is_writable (const struct store_source *s);
+
+/* Are the two of the same file? */
+extern bool store_source_same (const struct store_source *a,
+                               const struct store_source *b);
+
 /* A store of SPEC's kind over S, which it may outlive.  Of O, read_only
  * is looked at.  NULL after log_error with errno.
  */

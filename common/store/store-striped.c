@@ -135,6 +135,17 @@ check (const struct store_striped_options *o, struct stripe_map *map)
   return 0;
 }
 
+int
+store_striped_check (const struct store_striped_options *o, uint64_t *size)
+{
+  struct stripe_map map;
+
+  if (check (o, &map) == -1)
+    return -1;
+  *size = stripe_map_size (&map);
+  return 0;
+}
+
 /* ------------------------------------------------------------------ */
 /* Making it */
 
@@ -186,6 +197,18 @@ align_members (const struct store_striped_options *o)
 }
 
 static int
+describe (struct store *s, const struct store_striped_options *o)
+{
+  char id[UUID_STRLEN + 1];
+
+  uuid_format (&s->info.id, id);
+  return store_describe (s, "striped over %u, %llu bytes each in turn%s%s",
+                         o->count, (unsigned long long) o->chunk,
+                         s->info.has_id ? ", disk-id=" : "",
+                         s->info.has_id ? id : "");
+}
+
+static int
 fill_in (struct striped *s, const struct store_striped_options *o)
 {
   for (unsigned i = 0; i < o->count; i++) {
@@ -194,10 +217,7 @@ fill_in (struct striped *s, const struct store_striped_options *o)
       return -1;
   }
   s->pool = task_pool_create (THREADS);
-  if (s->pool == NULL)
-    return -1;
-  return store_describe (&s->store, "striped over %u, %llu bytes each in turn",
-                         o->count, (unsigned long long) o->chunk);
+  return s->pool != NULL ? describe (&s->store, o) : -1;
 }
 
 static struct striped *

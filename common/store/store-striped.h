@@ -42,4 +42,10 @@ struct store_striped_options {
 extern struct store *
 store_striped_create (const struct store_striped_options *o);
 
+/* Would it be made, of members that have no fault?  *SIZE is that of the
+ * disk then.  Returns 0, or -1 after log_error, with errno = EINVAL.
+ */
+extern int store_striped_check (const struct store_striped_options *o,
+                                uint64_t *size);
+
 #endif /* DISKSTACK_STORE_STRIPED_H */

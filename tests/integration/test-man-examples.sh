@@ -32,6 +32,8 @@ nbdkit -U - vhdx disk.vhdx create=8M --run 'nbdcopy disk.img "$uri"'
 nbdkit -U - vhd1 child.vhd subformat=differencing parent=disk.vhd --run :
 nbdkit -U - vhdx child.vhdx subformat=differencing parent=disk.vhdx --run :
 cp disk.vhd disk.vhdx images
+truncate -s 8M a.img b.img c.img
+for disk in a b; do nbdkit -U - vhdx $disk.vhdx create=8M --run :; done
 
 # commands POD: what is indented in EXAMPLES, lines that go on joined.
 commands () {
