@@ -48,8 +48,8 @@ size 1999872 c d stripe-size=512
 size 1835008 a c allow-unequal=true
 
 # In the background, with another current directory.
-start_nbdkit "$tmp/sock" striped a b
 nbdkit -U "$tmp/sock2" -P "$tmp/pid" striped c d
+wait_until 60 test -s "$tmp/pid" || fail "no pid file"
 pid=$(< "$tmp/pid")
 cleanup_fn kill "$pid"
 random_file data 1M
