@@ -30,19 +30,28 @@ failed (const struct store_striped_member *m, unsigned i, const char *what,
   return -1;
 }
 
-/* The first bytes of member I, AREA or all that it has; the rest of BUF is
- * zeroes.
+/* The first COUNT bytes of member I, or all that it has; the rest of BUF,
+ * AREA bytes, is zeroes.
  */
 static int
-read_area (const struct store_striped_member *m, unsigned i, uint8_t *buf)
+read_area (const struct store_striped_member *m, unsigned i, uint64_t count,
+           uint8_t *buf)
 {
-  const size_t n = min_u64 (AREA, store_size (m[i].store));
+  const size_t n = min_u64 (min_u64 (count, AREA), store_size (m[i].store));
   int err = 0;
 
   memset (buf + n, 0, AREA - n);
   if (store_read (m[i].store, buf, n, 0, &err) == -1)
     return failed (m, i, "reading the label", err);
   return 0;
+}
+
+/* As little of it as the member lets us read, for the label alone. */
+static int
+read_start (const struct store_striped_member *m, unsigned i, uint8_t *buf)
+{
+  return read_area (m, i, max_u64 (STRIPE_LABEL_SIZE, m[i].store->info.align),
+                    buf);
 }
 
 static uint8_t *
@@ -62,7 +71,7 @@ striped_labels_none (const struct store_striped_member *m, unsigned n)
   struct stripe_label l;
 
   for (unsigned i = 0; area != NULL && i < n; i++) {
-    if (read_area (m, i, area) == -1)
+    if (read_start (m, i, area) == -1)
       return -1;
     if (stripe_label_parse (area, &l) != STRIPE_OK)
       continue;
@@ -100,7 +109,7 @@ read_label (const struct store_striped_member *m, unsigned i, uint8_t *area,
 {
   enum stripe_status status;
 
-  if (read_area (m, i, area) == -1)
+  if (read_start (m, i, area) == -1)
     return -1;
   status = stripe_label_parse (area, l);
   if (status == STRIPE_OK)
@@ -152,7 +161,7 @@ check_zero (const struct store_striped_member *m, unsigned i, uint8_t *area)
 {
   struct stripe_label l;
 
-  if (read_area (m, i, area) == -1)
+  if (read_area (m, i, AREA, area) == -1)
     return -1;
   if (area[0] == 0 && memcmp (area, area + 1, AREA - 1) == 0)
     return 0;

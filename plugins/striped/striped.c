@@ -12,7 +12,7 @@
 #include "base/cleanup.h"
 #include "glue/glue-params.h"
 #include "glue/glue-plugin.h"
-#include "open/store-open.h"
+#include "open/store-open-nbd.h"
 #include "store/striped-labels.h"
 #include "stripe/stripe-map.h"
 
@@ -61,6 +61,13 @@ static struct disk {
   struct store_source *source;
 } disks[STRIPE_MAX_MEMBERS];
 
+/* Disks that are no files. */
+#ifdef HAVE_LIBNBD
+static const struct store_open_kind *const more = store_open_nbd;
+#else
+static const struct store_open_kind *const more = NULL;
+#endif
+
 static unsigned ndisks;
 static unsigned given; /* bits of enum param */
 static uint64_t stripe_size, size;
@@ -98,7 +105,7 @@ open_members (struct store_striped_member *m, bool read_only)
 static int
 open_sources (void)
 {
-  const struct store_open_options o = { .read_only = true };
+  const struct store_open_options o = { .read_only = true, .more = more };
 
   for (unsigned i = 0; i < ndisks; i++) {
     disks[i].source = store_source_open (disks[i].spec, &o);
@@ -317,6 +324,12 @@ striped_config_complete (void)
   "label=<MODE>          Labels on the disks: true, false, create, overwrite."
 /* clang-format on */
 
+static void
+striped_dump_plugin (void)
+{
+  printf ("striped_nbd=%s\n", more != NULL ? "yes" : "no");
+}
+
 static struct nbdkit_plugin plugin = {
   .name = "striped",
   .longname = "diskstack striped plugin",
@@ -327,6 +340,7 @@ static struct nbdkit_plugin plugin = {
   .config_complete = striped_config_complete,
   .config_help = striped_config_help,
   .magic_config_key = "disk",
+  .dump_plugin = striped_dump_plugin,
   .get_ready = striped_get_ready,
   .open = striped_open,
   GLUE_PLUGIN_OPS,

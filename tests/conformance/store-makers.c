@@ -182,6 +182,10 @@ const struct store_maker store_makers[] = {
 #ifdef HAVE_SQLITE
   { "layered: sqlite", make_layered_sqlite, .unit = 1 },
 #endif
+#ifdef HAVE_LIBNBD
+  { "nbd", make_nbd, .unit = 1, .only_512 = true },
+  { "nbd, blocks and small requests", make_nbd_blocks, .unit = 512 },
+#endif
   { "striped: one member", make_striped_1, .unit = 4096 },
   { "striped: two", make_striped_2, .unit = 8192 },
   { "striped: five, odd chunks, labels", make_striped_5, .unit = 61440 },

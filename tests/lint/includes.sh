@@ -20,6 +20,7 @@ done < <(grep -E '^\| [0-9]+ \| `' "$srcdir/docs/architecture.md")
 foreign='
 nbdkit-.*\.h               common/glue|plugins/.*|filters/.*
 sqlite3\.h                 common/layer/sqlite
+libnbd\.h                  common/nbd
 '
 
 # What pure rooms may use of the system's headers (of stdio, snprintf).
