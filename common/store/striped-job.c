@@ -30,8 +30,15 @@ void
 striped_job_cut (struct striped_job *j)
 {
   const struct stripe_map *map = &j->s->map;
+  const struct stripe_place first = stripe_map_find (map, j->offset);
 
   j->n = 0;
+  if (j->count <= first.left) {
+    j->part[j->n++] =
+      (struct striped_part){ .member = first.member,
+                             .range = { first.offset, j->count } };
+    return;
+  }
   for (unsigned i = 0; i < map->count; i++) {
     struct striped_part *p = &j->part[j->n];
 
@@ -81,27 +88,35 @@ is_sleepy (const struct striped *s)
 }
 
 static void
-do_part (void *opaque, unsigned i)
+do_part (struct striped_job *j, struct striped_part *p)
 {
-  struct striped_job *j = opaque;
-  struct striped_part *p = &j->part[i];
-  const long before = sleeps ();
-
   p->err = 0;
   if (j->fn (j, p, &p->err) == 0)
     p->err = 0;
+}
+
+/* One of several. */
+static void
+do_and_learn (void *opaque, unsigned i)
+{
+  struct striped_job *j = opaque;
+  const long before = sleeps ();
+
+  do_part (j, &j->part[i]);
   learn (j->s, sleeps () != before);
 }
 
 void
 striped_job_do (struct striped_job *j)
 {
-  if (j->n > 1 && is_sleepy (j->s)) {
-    task_pool_run (j->s->pool, do_part, j, j->n);
-    return;
+  if (j->n == 1)
+    do_part (j, &j->part[0]);
+  else if (is_sleepy (j->s))
+    task_pool_run (j->s->pool, do_and_learn, j, j->n);
+  else {
+    for (unsigned i = 0; i < j->n; i++)
+      do_and_learn (j, i);
   }
-  for (unsigned i = 0; i < j->n; i++)
-    do_part (j, i);
 }
 
 /* ------------------------------------------------------------------ */
