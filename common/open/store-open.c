@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/align.h"
@@ -20,11 +21,15 @@
 #include "store/store-file.h"
 
 struct store_source {
-  const struct kind *kind;
+  const struct kind *kind; /* of a file */
   struct host_file *file;
   struct image_chain *chain; /* of images */
   char *url;                 /* instead of both */
   enum vhd_size_rule size_rule;
+
+  const struct store_open_kind *other; /* of what is no file; or NULL */
+  void *opened;
+  char *spec;
 };
 
 /* ------------------------------------------------------------------ */
@@ -142,6 +147,19 @@ look_up (const char *spec, const char **path)
   return NULL;
 }
 
+static const struct store_open_kind *
+look_up_more (const char *spec, const struct store_open_kind *k)
+{
+  const size_t length = prefix_length (spec);
+
+  for (; length > 0 && k != NULL && k->prefix != NULL; k++) {
+    if (strlen (k->prefix) == length - 1 &&
+        strncmp (k->prefix, spec, length - 1) == 0)
+      return k;
+  }
+  return NULL;
+}
+
 char *
 store_open_absolute (const char *spec)
 {
@@ -212,14 +230,36 @@ open_kind (const struct kind *kind, const char *path,
   return NULL;
 }
 
+static struct store_source *
+open_other (const struct store_open_kind *other, const char *spec)
+{
+  struct store_source *s = calloc (1, sizeof *s);
+
+  if (s == NULL || (s->spec = strdup (spec)) == NULL) {
+    free (s);
+    errno = ENOMEM;
+    log_error ("open: %s: %m", spec);
+    return NULL;
+  }
+  s->other = other;
+  s->opened = other->open (spec);
+  if (s->opened != NULL)
+    return s;
+  store_source_unref (s);
+  return NULL;
+}
+
 struct store_source *
 store_source_open (const char *spec, const struct store_open_options *o)
 {
   const char *path;
   const struct kind *kind = look_up (spec, &path);
+  const struct store_open_kind *other = look_up_more (spec, o->more);
 
   if (kind != NULL)
     return open_kind (kind, path, o);
+  if (other != NULL)
+    return open_other (other, spec);
   log_error ("open: \"%.*s\" is no kind of disk; a file of that name is "
              "\"./%s\"",
              (int) prefix_length (spec), spec, spec);
@@ -233,11 +273,35 @@ store_source_file (const struct store_source *s)
   return s->file;
 }
 
+bool
+store_source_is_writable (const struct store_source *s)
+{
+  if (s->other != NULL)
+    return s->other->is_writable (s->opened);
+  return s->url == NULL && host_file_is_writable (s->file);
+}
+
+bool
+store_source_same (const struct store_source *a, const struct store_source *b)
+{
+  struct stat st, tt;
+
+  if (a->other != NULL || b->other != NULL)
+    return a->other == b->other && strcmp (a->spec, b->spec) == 0;
+  if (a->url != NULL || b->url != NULL)
+    return a->url != NULL && b->url != NULL && strcmp (a->url, b->url) == 0;
+  return fstat (host_file_fd (a->file), &st) == 0 &&
+         fstat (host_file_fd (b->file), &tt) == 0 && st.st_dev == tt.st_dev &&
+         st.st_ino == tt.st_ino;
+}
+
 struct store *
 store_source_store (struct store_source *s, const struct store_open_options *o)
 {
   const struct store_file_options so = { .read_only = o->read_only };
 
+  if (s->other != NULL)
+    return s->other->store (s->opened, o->read_only);
   return s->url != NULL ? s->kind->url (s) : s->kind->store (s, &so);
 }
 
@@ -251,6 +315,9 @@ store_source_unref (struct store_source *s)
   image_chain_unref (s->chain);
   host_file_unref (s->file);
   free (s->url);
+  if (s->opened != NULL)
+    s->other->unref (s->opened);
+  free (s->spec);
   free (s);
   errno = saved;
 }

@@ -7,6 +7,9 @@
  *   vhd1:PATH   a VHD of any type, with its ancestors
  *   vhdx:PATH   a VHDX, with its ancestors
  *
+ *   nbd://...   a disk that an NBD server exports, and
+ *   nbd+unix:// one on this machine, in programs that add store-open-nbd.h
+ *
  * PATH may also be a URL, http:// or https://, of what is then read-only,
  * without ancestors (open-url.h).
  *
@@ -23,6 +26,17 @@
 #include "store/host-file.h"
 #include "store/store.h"
 
+/* A kind of disk that is no file, which not all programs link. */
+struct store_open_kind {
+  const char *prefix; /* without the colon; NULL ends a list */
+  /* What SPEC, prefix and all, names.  NULL after log_error with errno. */
+  void *(*open) (const char *spec);
+  bool (*is_writable) (const void *opened);
+  /* A store over it, which OPENED may be left to.  NULL as above. */
+  struct store *(*store) (void *opened, bool read_only);
+  void (*unref) (void *opened);
+};
+
 struct store_open_options {
   bool read_only;
   bool no_lock;
@@ -30,6 +44,7 @@ struct store_open_options {
    * is not looked at.  NULL: beside the image.
    */
   const struct image_chain_options *image;
+  const struct store_open_kind *more; /* a list; or NULL */
 };
 
 /* Open the store that SPEC names.  Returns NULL after log_error, with
@@ -54,8 +69,15 @@ struct store_source;
 extern struct store_source *
 store_source_open (const char *spec, const struct store_open_options *o);
 
-/* The file that SPEC names; NULL if it is a URL. */
+/* The file that SPEC names; NULL if that is none. */
 extern struct host_file *store_source_file (const struct store_source *s);
+
+/* Could what S is be written? */
+extern bool store_source_is_writable (const struct store_source *s);
+
+/* Are the two of the same file, or else spelt the same? */
+extern bool store_source_same (const struct store_source *a,
+                               const struct store_source *b);
 
 /* A store of SPEC's kind over S, which it may outlive.  Of O, read_only
  * is looked at.  NULL after log_error with errno.

@@ -170,12 +170,9 @@ iov_count (const struct iovec *iov, int niov)
   return count;
 }
 
-/* Can the elements be read or written one by one: do they meet only
- * where sectors meet, and the units that the store asks for?
- */
-static bool
-iov_is_divisible (const struct store *s, const struct iovec *iov, int niov,
-                  uint64_t offset)
+bool
+store_iov_is_divisible (const struct store *s, const struct iovec *iov,
+                        int niov, uint64_t offset)
 {
   const uint64_t unit = max_u64 (s->info.sector_size, s->info.align);
 
@@ -199,9 +196,9 @@ read_each (struct store *s, const struct iovec *iov, int niov, uint64_t offset,
   return 0;
 }
 
-static int
-read_joined (struct store *s, const struct iovec *iov, int niov, size_t count,
-             uint64_t offset, int *err)
+int
+store_readv_joined (struct store *s, const struct iovec *iov, int niov,
+                    size_t count, uint64_t offset, int *err)
 {
   CLEANUP_FREE char *joined = malloc (count);
   const char *p = joined;
@@ -233,9 +230,9 @@ store_readv (struct store *s, const struct iovec *iov, int niov,
     return 0;
   if (s->ops->readv != NULL)
     return checked (s->ops->readv (s, iov, niov, count, offset, err), err);
-  if (iov_is_divisible (s, iov, niov, offset))
+  if (store_iov_is_divisible (s, iov, niov, offset))
     return read_each (s, iov, niov, offset, err);
-  return read_joined (s, iov, niov, count, offset, err);
+  return store_readv_joined (s, iov, niov, count, offset, err);
 }
 
 static int
@@ -250,9 +247,9 @@ write_each (struct store *s, const struct iovec *iov, int niov, uint64_t offset,
   return 0;
 }
 
-static int
-write_joined (struct store *s, const struct iovec *iov, int niov, size_t count,
-              uint64_t offset, int *err)
+int
+store_writev_joined (struct store *s, const struct iovec *iov, int niov,
+                     size_t count, uint64_t offset, unsigned flags, int *err)
 {
   CLEANUP_FREE char *joined = malloc (count);
   char *p = joined;
@@ -266,7 +263,7 @@ write_joined (struct store *s, const struct iovec *iov, int niov, size_t count,
       memcpy (p, iov[i].iov_base, iov[i].iov_len);
     p += iov[i].iov_len;
   }
-  return store_write (s, joined, count, offset, 0, err);
+  return store_write (s, joined, count, offset, flags, err);
 }
 
 int
@@ -288,9 +285,9 @@ store_writev (struct store *s, const struct iovec *iov, int niov,
   }
   else {
     flush = flags & STORE_FUA;
-    r = iov_is_divisible (s, iov, niov, offset) ?
+    r = store_iov_is_divisible (s, iov, niov, offset) ?
           write_each (s, iov, niov, offset, err) :
-          write_joined (s, iov, niov, count, offset, err);
+          store_writev_joined (s, iov, niov, count, offset, 0, err);
   }
   if (r == -1)
     return -1;

@@ -177,6 +177,22 @@ extern void store_init (struct store *s, const struct store_ops *ops,
 extern int store_describe (struct store *s, const char *fs, ...)
   __attribute__ ((format (printf, 2, 3)));
 
+/* For implementations of readv and writev: may the elements be read or
+ * written one by one, because they meet only where sectors meet, and the
+ * units that S asks for?
+ */
+extern bool store_iov_is_divisible (const struct store *s,
+                                    const struct iovec *iov, int niov,
+                                    uint64_t offset);
+
+/* If not: through one buffer, by read and write.  ENOMEM is possible. */
+extern int store_readv_joined (struct store *s, const struct iovec *iov,
+                               int niov, size_t count, uint64_t offset,
+                               int *err);
+extern int store_writev_joined (struct store *s, const struct iovec *iov,
+                                int niov, size_t count, uint64_t offset,
+                                unsigned flags, int *err);
+
 /* Close S and free it; NULL is ignored. */
 extern void store_close (struct store *s);
 

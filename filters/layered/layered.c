@@ -133,8 +133,7 @@ static struct layer *
 open_disk (const struct layered_config_layer *l, bool read_only)
 {
   const struct store_open_options o = {
-    .read_only =
-      read_only || !host_file_is_writable (store_source_file (l->source)),
+    .read_only = read_only || !store_source_is_writable (l->source),
   };
   struct store *s;
   struct layer *r;

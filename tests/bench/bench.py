@@ -17,6 +17,8 @@ from caches import (Trace, cache_servers, hit_rows, latency_rows, memory_rows,
 from images import (FORMATS, image_rows, image_servers, open_rows,
                     sparse_rows)
 from servers import MIB, Site, copy_image, servers
+from striped import memory_rows as striped_memory_rows
+from striped import slow_rows, striped_servers
 from workloads import Row, fua, reads, writes, writes_fresh
 
 
@@ -89,6 +91,18 @@ def image_groups():
     return found
 
 
+def striped_groups():
+    found = {}
+    for count, target in ((2, 1.9), (4, 3.6)):
+        found[f"striped-{count}"] = Group(
+            f"striped, {count} slow", {"one, slow": {"": target}}, slow_rows(),
+            plugin="striped")
+        found[f"striped-memory-{count}"] = Group(
+            f"striped {count}, memory", {"raw, memory": {"": 0.95}},
+            striped_memory_rows(), plugin="striped")
+    return found
+
+
 def groups(clients):
     client = os.path.join(clients, "bench-fua")
     fua_rows = [Row("FUA write 4K, depth 1", fua(client, 1)),
@@ -115,6 +129,7 @@ def groups(clients):
                               reads(True) + writes_fresh() + reads() +
                               writes() + fua_rows, space=True),
         **image_groups(),
+        **striped_groups(),
         **cache_groups(clients),
     }
 
@@ -187,6 +202,7 @@ def measure(name, group, site, args):
     all_servers = servers()
     all_servers.update({s.name: s for s in cache_servers(copy_image)})
     all_servers.update({s.name: s for s in image_servers()})
+    all_servers.update({s.name: s for s in striped_servers()})
     team = [all_servers[n] for n in (group.ours, *group.targets)]
     results = Results()
     rows = chosen_rows(group, args)

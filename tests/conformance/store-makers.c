@@ -185,6 +185,14 @@ const struct store_maker store_makers[] = {
 #ifdef HAVE_LIBCURL
   { "http", make_http, .unit = 1 },
 #endif
+#ifdef HAVE_LIBNBD
+  { "nbd", make_nbd, .unit = 1, .only_512 = true },
+  { "nbd, blocks and small requests", make_nbd_blocks, .unit = 512 },
+#endif
+  { "striped: one member", make_striped_1, .unit = 4096 },
+  { "striped: two", make_striped_2, .unit = 8192 },
+  { "striped: five, odd chunks, labels", make_striped_5, .unit = 61440 },
+  { "striped: unequal, align 16384", make_striped_align, .unit = 8192 },
 #define IMAGE_VHD1 .unit = 512, .only_512 = true, .is_image = true
 #define IMAGE_VHDX .unit = 512, .is_image = true
   { "vhd1 dynamic", make_image_vhd1, IMAGE_VHD1 },

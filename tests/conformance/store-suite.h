@@ -68,6 +68,9 @@ extern store_make make_layered_sqlite, make_http;
 extern store_make make_image_vhd1, make_image_vhd1_4k, make_image_vhd1_child;
 extern store_make make_image_vhd1_hides;
 extern store_make make_image_vhdx, make_image_vhdx_child, make_image_vhdx_hides;
+extern store_make make_striped_1, make_striped_2, make_striped_5;
+extern store_make make_striped_align;
+extern store_make make_nbd, make_nbd_blocks;
 
 extern const struct store_maker store_makers[];
 extern const unsigned nstore_makers;

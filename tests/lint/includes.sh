@@ -22,6 +22,7 @@ nbdkit-.*\.h               common/glue|plugins/.*|filters/.*
 sqlite3\.h                 common/layer/sqlite
 (openssl/.*|expat)\.h      common/cloud
 curl/.*\.h                 common/http
+libnbd\.h                  common/nbd
 '
 
 # What pure rooms may use of the system's headers (of stdio, snprintf).

@@ -35,7 +35,7 @@ while read -r f; do
         case $page in
             'diskstack(1)') [[ -e $srcdir/tools/diskstack.pod ]] ;;
             'diskstack(7)') [[ -e $srcdir/man/diskstack.pod ]] ;;
-            nbdkit-raw-* | nbdkit-vhd1-* | nbdkit-vhdx-* | nbdkit-layer-*)
+            nbdkit-raw-* | nbdkit-striped-* | nbdkit-vhd1-* | nbdkit-vhdx-* | nbdkit-layer-*)
                 compgen -G "$srcdir/*/*/$name.pod" >/dev/null ;;
         esac || complain "$f: there is no $page"
     done

@@ -9,10 +9,12 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/align.h"
+#include "base/log.h"
 #include "image/image-options.h"
 #include "image/vhd1/image-vhd1.h"
 #include "image/vhdx/image-vhdx.h"
@@ -20,6 +22,7 @@
 #include "store/store-file.h"
 #include "support/log-memory.h"
 #include "support/main.h"
+#include "support/store-mem.h"
 #include "vhd/vhd-footer.h"
 
 #define SIZE 8192
@@ -148,6 +151,69 @@ START_TEST (refuses)
     ck_assert_uint_eq (log_memory_errors (), 1);
     ck_assert_msg (log_memory_contains (cases[i].message), "%s", cases[i].spec);
   }
+}
+END_TEST
+
+/* A kind that the program brings along. */
+static void *
+fake_open (const char *spec)
+{
+  if (strcmp (spec, "fake:bad") != 0)
+    return strdup (spec);
+  log_error ("fake");
+  errno = ENXIO;
+  return NULL;
+}
+
+static bool
+fake_is_writable (const void *opened)
+{
+  return strcmp (opened, "fake://rw?x=y:z") == 0;
+}
+
+static struct store *
+fake_store (void *opened, bool read_only)
+{
+  struct store_mem_options m = store_mem_defaults (strlen (opened));
+
+  m.info.read_only = read_only;
+  return store_mem_create (&m);
+}
+
+static const struct store_open_kind fake[] = {
+  { "fake", fake_open, fake_is_writable, fake_store, free },
+  { NULL },
+};
+
+START_TEST (more_kinds)
+{
+  const struct store_open_options o = { .read_only = true, .more = fake };
+  const char *const specs[] = { "fake://rw?x=y:z", "fake:ro", "disk.vhd",
+                                "./disk.vhd", "fake:ro" };
+  struct store_source *s[ARRAY_SIZE (specs)];
+  struct store *store;
+
+  for (size_t i = 0; i < ARRAY_SIZE (specs); i++) {
+    s[i] = store_source_open (specs[i], &o);
+    ck_assert_ptr_nonnull (s[i]);
+  }
+  ck_assert (store_source_is_writable (s[0]));
+  ck_assert (!store_source_is_writable (s[1]));
+  ck_assert (store_source_is_writable (s[2]));
+  for (size_t i = 0; i < ARRAY_SIZE (specs); i++)
+    for (size_t j = 0; j < ARRAY_SIZE (specs); j++)
+      ck_assert (store_source_same (s[i], s[j]) == (i == j || i + j == 5));
+  ck_assert_ptr_null (store_source_file (s[0]));
+  store = store_source_store (s[0], &o);
+  ck_assert_uint_eq (store_size (store), strlen (specs[0]));
+  ck_assert (store->info.read_only);
+  store_close (store);
+  for (size_t i = 0; i < ARRAY_SIZE (specs); i++)
+    store_source_unref (s[i]);
+  ck_assert_ptr_null (store_source_open ("fake:bad", &o));
+  ck_assert_int_eq (errno, ENXIO);
+  ck_assert_ptr_null (store_source_open ("fak:ro", &o));
+  ck_assert_int_eq (errno, EINVAL);
 }
 END_TEST
 
@@ -297,6 +363,7 @@ main (void)
   tcase_add_checked_fixture (c, set_up, tear_down);
   tcase_add_test (c, opens);
   tcase_add_test (c, refuses);
+  tcase_add_test (c, more_kinds);
   tcase_add_test (c, chains);
   tcase_add_test (c, locks);
   tcase_add_test (c, in_two_steps);
