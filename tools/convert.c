@@ -177,7 +177,7 @@ say_done (const struct convert *c)
 static int
 convert (struct convert *c)
 {
-  const struct disk_options o = { .search = &c->search };
+  const struct disk_options o = { .search = &c->search, .url = true };
   struct disk source;
   int r = -1;
 

@@ -15,6 +15,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "disk.h"
+#include "open/open-url.h"
 #include "image/vhd1/image-vhd1.h"
 #include "store/store-align.h"
 #include "store/store-file.h"
@@ -71,6 +72,15 @@ disk_format_of_path (const char *path)
   return DISK_RAW;
 }
 
+/* Without what comes after its path. */
+static enum disk_format
+disk_format_of_url (const char *url)
+{
+  CLEANUP_FREE char *path = strndup (url, strcspn (url, "?#"));
+
+  return path != NULL ? disk_format_of_path (path) : DISK_RAW;
+}
+
 /* Split SPEC, which may have a prefix.  SAID: it has one.  False if it is
  * not a known one.
  */
@@ -82,9 +92,10 @@ split_spec (const char *spec, enum disk_format *format, const char **path,
   CLEANUP_FREE char *prefix = NULL;
 
   *path = spec;
-  *said = spec[n] == ':';
+  *said = spec[n] == ':' && !open_is_url (spec);
   if (!*said) {
-    *format = disk_format_of_path (spec);
+    *format = open_is_url (spec) ? disk_format_of_url (spec) :
+                                   disk_format_of_path (spec);
     return true;
   }
   *path = spec + n + 1;
@@ -246,6 +257,20 @@ disk_open_file (struct disk *d, struct host_file *f, enum disk_format format,
   return -1;
 }
 
+static int
+open_at_url (struct disk *d, const char *url, enum disk_format format,
+             const struct disk_options *o)
+{
+  if (!o->url) {
+    log_error ("a URL cannot be used here: it takes a file");
+    errno = EINVAL;
+    return -1;
+  }
+  d->format = format;
+  d->url = url;
+  return 0;
+}
+
 int
 disk_open (struct disk *d, const char *spec, const struct disk_options *o)
 {
@@ -258,6 +283,8 @@ disk_open (struct disk *d, const char *spec, const struct disk_options *o)
   memset (d, 0, sizeof *d);
   if (parse_spec (spec, &format, &ho.path, &said) == -1)
     return -1;
+  if (open_is_url (ho.path))
+    return open_at_url (d, ho.path, format, o);
   f = host_file_open (&ho);
   if (f == NULL)
     return -1;
@@ -305,19 +332,40 @@ file_store (const struct disk *d, bool read_only)
   return store_file_create (d->file, &o);
 }
 
+static struct store *
+url_store (const struct disk *d)
+{
+  const struct http_client_options co = open_url_options ();
+  const struct store_http_options so = STORE_HTTP_DEFAULTS;
+
+  if (d->format == DISK_RAW)
+    return open_url (d->url, &co, &so);
+  return open_url_image (d->url, &co, disk_image_format (d->format),
+                         VHD_SIZE_AUTO);
+}
+
+static struct store *
+any_store (const struct disk *d, bool read_only)
+{
+  const struct store_file_options o = { .read_only = read_only };
+
+  if (d->url != NULL)
+    return url_store (d);
+  return d->format == DISK_RAW ? file_store (d, read_only) :
+                                 image_chain_store (d->chain, &o);
+}
+
 struct store *
 disk_store (const struct disk *d, bool read_only)
 {
-  const struct store_file_options o = { .read_only = read_only };
-  struct store *s = d->format == DISK_RAW ? file_store (d, read_only) :
-                                            image_chain_store (d->chain, &o);
+  struct store *s = any_store (d, read_only);
   struct store *any;
 
   if (s == NULL || s->info.align == 1)
     return s;
   any = store_align_create (s, NULL);
   if (any == NULL) {
-    log_error ("%s: %m", disk_path (d));
+    log_error ("%s: %m", d->url != NULL ? "the URL" : disk_path (d));
     store_close (s);
   }
   return any;

@@ -61,11 +61,13 @@ struct disk {
   enum disk_format format;
   struct host_file *file;
   struct image_chain *chain; /* unless raw */
+  const char *url;           /* instead of both; not copied */
 };
 
 struct disk_options {
   const struct disk_search *search; /* or NULL */
   bool alone; /* the parents are not looked for, and not used */
+  bool url;   /* the disk may be at a URL: only for disk_store, to read */
 };
 
 /* The disk that SPEC names, not locked.  0, or -1 after log_error. */

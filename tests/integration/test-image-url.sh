@@ -50,6 +50,18 @@ CURL_CA_BUNDLE=$tmp/ca.pem served vhdx "$https/dynamic.vhdx"
 served vhdx file="$https/dynamic.vhdx" sslverify=false
 (( $(wc -l <"$tmp/access.log") < 500 )) || fail "asked too often"
 
+# The tool reads them, too.
+for image in dynamic.vhd fixed.vhd dynamic.vhdx; do
+    CURL_CA_BUNDLE=$tmp/ca.pem diskstack convert --quiet \
+                  "$https/$image?query" "$tmp/from-url-$image.img"
+    diskstack convert --quiet "$tmp/www/$image" "$tmp/from-file-$image.img"
+    cmp "$tmp/from-url-$image.img" "$tmp/from-file-$image.img"
+done
+diskstack convert --quiet "raw:$http/fixed.vhd" "$tmp/whole.img"
+cmp "$tmp/whole.img" "$tmp/www/fixed.vhd"
+expect_error 'a URL cannot be used here' \
+             diskstack resize "$http/dynamic.vhd" 200M
+
 expect_error 'certificate' nbdkit vhdx "$https/dynamic.vhdx"
 expect_error 'there is no such file on the server' \
              nbdkit vhd1 "$http/missing.vhd"
