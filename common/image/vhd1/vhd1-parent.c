@@ -7,10 +7,12 @@
 #include <config.h>
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/align.h"
+#include "base/checked.h"
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "image/vhd1/vhd1-impl.h"
@@ -80,9 +82,11 @@ read_locator (struct reader *r, const struct vhd_locator *l, int *err)
   CLEANUP_FREE uint8_t *content = NULL;
   enum vhd_status status;
 
-  if (l->length > VHD_LOCATOR_MAX) {
-    log_debug ("%s: a parent locator of %u bytes is too long", r->name,
-               l->length);
+  if (l->length > VHD_LOCATOR_MAX ||
+      !range_inside (l->offset, l->length, store_size (r->inner))) {
+    log_debug ("%s: a parent locator of %u bytes at %" PRIu64
+               " is too long, or not in the file",
+               r->name, l->length, l->offset);
     return 0;
   }
   content = malloc (end - start + 1);
