@@ -45,7 +45,9 @@ struct image_chain_options {
   /* Folders that parents may be in, beside the child's. */
   const char *const *search;
   unsigned nsearch;
-  /* "C:\vm" -> "/srv/vm", pairs of how paths begin. */
+  /* "C:\vm" -> "/srv/vm", pairs of how paths begin.  The folder that one
+   * leads to is one that parents may be in, as if it were in SEARCH.
+   */
   const char *const *map_from, *const *map_to;
   unsigned nmap;
 };

@@ -52,6 +52,47 @@ START_TEST (sectors)
 }
 END_TEST
 
+/* Make the child PATH say ID and OTHER of its parent. */
+static void
+say (const char *path, const struct uuid *id, const struct uuid *other)
+{
+  const struct image_create_parent p = { .link_id = *id,
+                                         .has_other_id = true,
+                                         .other_id = *other };
+  struct image_chain_options o = options ();
+  struct image_chain *c;
+  struct image *i;
+
+  o.alone = true;
+  c = open_chain (path, &o);
+  i = image_chain_image (c, &rw);
+  ck_assert_ptr_nonnull (i);
+  ck_assert_int_eq (image_set_parent (i, &p, &err), 0);
+  image_close (i);
+  image_chain_unref (c);
+}
+
+/* A parent may be known by either of two identities. */
+START_TEST (two_identities)
+{
+  static const struct uuid no = { { 5 } };
+  struct image_chain_options o;
+  struct uuid id;
+
+  format = IMAGE_FORMAT_VHDX;
+  o = options ();
+  make_base ("base", IMAGE_DYNAMIC);
+  make_child ("child", "base", "base");
+  id = link_id ("base");
+  say ("child", &id, &no);
+  store_close (open_store ("child", &rw));
+  say ("child", &no, &id);
+  store_close (open_store ("child", &rw));
+  say ("child", &no, &no);
+  refused ("child", &o, EINVAL, "base: is not the parent that child was made");
+}
+END_TEST
+
 START_TEST (loop)
 {
   struct image_chain_options o;
@@ -217,6 +258,7 @@ main (void)
 
   tcase_add_checked_fixture (c, set_up, tear_down);
   tcase_add_test (c, sectors);
+  tcase_add_test (c, two_identities);
   tcase_add_test (c, very_long);
   for (size_t i = 0; i < ARRAY_SIZE (both); i++)
     tcase_add_loop_test (c, both[i], 0, 2);
