@@ -4,13 +4,15 @@
 # Every command in the EXAMPLES of every man page works, as it is written,
 # in a folder with the files that it names.  A server listens on a socket
 # of ours, and must let a client in; nbd://localhost is that of the
-# example before.
+# example before, and https://example.com a web server of ours.
 
 set -e -u -o pipefail
 source "${builddir:-.}/tests/functions.sh"
+source "$srcdir/tests/integration/http-functions.sh"
 source "$srcdir/tests/integration/layer-functions.sh"
 
 requires_libnbd
+requires_nginx
 requires_filter layer-sqlite
 requires qemu-img --version
 requires jq --version
@@ -42,6 +44,13 @@ for disk in a b; do
     ln -s "$tmp/$disk.sock" .
 done
 
+mkdir -p "$tmp/www/disks/jessie"
+cp disk.img disk.vhd "$tmp/www"
+cp disk.img "$tmp/www/disks/jessie"
+start_nginx
+echo "$http/disk.img" >url
+has_blob=$(nbdkit blob --dump-plugin 2>/dev/null | grep '^name=blob' || :)
+
 # commands POD: what is indented in EXAMPLES, lines that go on joined.
 commands () {
     sed -n '/^=head1 EXAMPLES/,/^=head1 [^E]/p' "$1" | grep '^ ' |
@@ -63,16 +72,21 @@ fresh_folder () {
 serve () {
     sock=$tmp/sock$n
     start_nbdkit "$sock" "$@"
-    [[ $* == *dir=* ]] || nbdinfo --size "$(uri "$sock")"
+    [[ $* == *dir=* || $* == *base-url=* ]] || nbdinfo --size "$(uri "$sock")"
 }
 
 # try COMMAND
 try () {
-    local url=nbd://localhost/disk.img
+    local url=${1##*nbd://localhost/}
+    url=nbd://localhost/${url%% *}
+    set -- "${1//https:\/\/example.com/$http}"
+    set -- "${1//\/etc\/secret\/url/url}"
     echo "+ $1"
+    [[ $1 != *"nbdkit blob"* || $has_blob ]] || return 0
     [[ $1 != *striped*nbd+unix:* || $has_nbd ]] || return 0
     case $1 in
-        *$url*) eval "${1//$url/"'$(uri "$sock" disk.img)'"}" ;;
+        *nbd://localhost/*)
+            eval "${1//$url/"'$(uri "$sock" "${url#nbd://localhost/}")'"}" ;;
         nbdkit*-explain=true*) fresh_folder; eval "$1" ;;
         nbdkit*--run*) fresh_folder; eval "$1" ;;
         nbdkit*) fresh_folder; eval "serve ${1#nbdkit }" ;;

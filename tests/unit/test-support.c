@@ -369,7 +369,7 @@ START_TEST (sim_model)
       m.block[b].n = 1;
     for (unsigned i = 1; i < 30; i++) {
       const struct store_sim_plan plan = { .which = STORE_SIM_EVERYTHING,
-                                           .max_each = 16,
+                                           .max_each = 32,
                                            .seed = rng_next (&rng) };
 
       random_sim_step (s, &m, &rng, i);

@@ -7,7 +7,6 @@
 #include <config.h>
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -84,9 +83,9 @@ read_locator (struct reader *r, const struct vhd_locator *l, int *err)
 
   if (l->length > VHD_LOCATOR_MAX ||
       !range_inside (l->offset, l->length, store_size (r->inner))) {
-    log_debug ("%s: a parent locator of %u bytes at %" PRIu64
-               " is too long, or not in the file",
-               r->name, l->length, l->offset);
+    log_debug ("%s: a parent locator of %u bytes %s", r->name, l->length,
+               l->length > VHD_LOCATOR_MAX ? "is too long" :
+                                             "is not in the file");
     return 0;
   }
   content = malloc (end - start + 1);
