@@ -18,13 +18,15 @@
 #include "support/log-memory.h"
 
 static void __attribute__ ((noreturn))
-serve (const char *sock, const struct store_spec *o, bool blocks)
+serve (const char *sock, const char *ready, const struct store_spec *o,
+       bool blocks)
 {
   char size[32], minimum[64];
   const char *argv[20] = { "nbdkit", "--exit-with-parent",
                            "-f",     "--filter=exitlast",
-                           "-U",     sock };
-  unsigned n = 6;
+                           "-U",     sock,
+                           "-P",     ready };
+  unsigned n = 8;
 
   snprintf (size, sizeof size, "%llu", (unsigned long long) o->size);
   snprintf (minimum, sizeof minimum, "blocksize-minimum=%u", o->sector_size);
@@ -45,9 +47,10 @@ serve (const char *sock, const struct store_spec *o, bool blocks)
   _exit (EXIT_FAILURE);
 }
 
-/* It listens when the socket is there. */
+/* It listens when the file READY is there; the socket is there before. */
 static void
-start (const char *sock, const struct store_spec *o, bool blocks)
+start (const char *sock, const char *ready, const struct store_spec *o,
+       bool blocks)
 {
   const struct timespec moment = { .tv_nsec = 2000000 };
   struct stat st;
@@ -56,8 +59,8 @@ start (const char *sock, const struct store_spec *o, bool blocks)
   if (pid == -1)
     abort ();
   if (pid == 0)
-    serve (sock, o, blocks);
-  for (unsigned i = 0; stat (sock, &st) == -1; i++) {
+    serve (sock, ready, o, blocks);
+  for (unsigned i = 0; stat (ready, &st) == -1; i++) {
     if (i == 15000)
       abort ();
     nanosleep (&moment, NULL);
@@ -68,13 +71,14 @@ static struct store *
 make (struct store_env *env, const struct store_spec *o, bool blocks)
 {
   const bool was = alloc_fault_suspend (true);
-  char sock[4096], uri[5000];
+  char sock[4096], ready[5000], uri[5000];
   struct remote *r;
   struct store *s;
 
   snprintf (sock, sizeof sock, "%s/sock", make_dir (env));
   snprintf (uri, sizeof uri, "nbd+unix:///?socket=%s", sock);
-  start (sock, o, blocks);
+  snprintf (ready, sizeof ready, "%s.ready", sock);
+  start (sock, ready, o, blocks);
   alloc_fault_suspend (was);
   r = remote_open (uri);
   s = r != NULL ? store_nbd_create (r, o->read_only) : NULL;
