@@ -51,24 +51,22 @@ add (struct vhd_layout *l, const char *name, uint64_t offset, uint64_t end)
   return r;
 }
 
+/* What it has does not depend on where the file ends, which changes. */
 static void
-add_locator (struct vhd_layout *l, const struct vhd_locator *locator,
-             uint64_t file_size)
+add_locator (struct vhd_layout *l, const struct vhd_locator *locator)
 {
-  const uint64_t space = vhd_locator_space (locator);
-  const uint64_t start = locator->offset;
+  const uint64_t space = min_u64 (vhd_locator_space (locator), VHD_LOCATOR_MAX);
+  uint64_t end;
 
-  if (vhd_locator_platform (locator) != VHD_PLATFORM_NONE && space > 0 &&
-      start < file_size)
-    add (l, "a parent locator", start,
-         start + min_u64 (space, file_size - start))
-      ->is_locator = true;
+  if (has_content (locator) &&
+      checked_add (locator->offset, max_u64 (space, locator->length), &end) &&
+      end <= INT64_MAX)
+    add (l, "a parent locator", locator->offset, end)->is_locator = true;
 }
 
 void
 vhd_layout_make (const struct vhd_footer *f, const struct vhd_header *h,
-                 const struct vhd_batmap *b, uint64_t file_size,
-                 struct vhd_layout *l)
+                 const struct vhd_batmap *b, struct vhd_layout *l)
 {
   l->n = 0;
   add (l, "the copy of the footer", 0, VHD_FOOTER_SIZE);
@@ -85,7 +83,7 @@ vhd_layout_make (const struct vhd_footer *f, const struct vhd_header *h,
     add (l, "the batmap", b->offset, b->offset + b->count)->is_table = true;
   }
   for (unsigned i = 0; i < VHD_LOCATORS; i++)
-    add_locator (l, &h->locator[i], file_size);
+    add_locator (l, &h->locator[i]);
 }
 
 static bool

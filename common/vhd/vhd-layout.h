@@ -38,12 +38,12 @@ extern enum vhd_status vhd_layout_check (const struct vhd_header *h,
                                          uint64_t size, uint64_t file_size);
 
 /* All regions, if the check says VHD_OK; B is NULL if there is no
- * batmap.  What a locator may grow into is cut at the end of the file.
+ * batmap.  A locator that has content has VHD_LOCATOR_MAX bytes at most of
+ * the space that it may take, also beyond the end of the file.
  */
 extern void vhd_layout_make (const struct vhd_footer *f,
                              const struct vhd_header *h,
-                             const struct vhd_batmap *b, uint64_t file_size,
-                             struct vhd_layout *l);
+                             const struct vhd_batmap *b, struct vhd_layout *l);
 
 /* Two regions that overlap, or false if there are none.  Locators may
  * share a place, which harms nobody.

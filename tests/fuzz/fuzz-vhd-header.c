@@ -114,7 +114,7 @@ check_layout (const struct vhd_header *h, uint64_t file_size)
   fuzz_assert ((size > VHD_MAX_SIZE) == (status == VHD_TOO_LARGE));
   if (status != VHD_OK)
     return;
-  vhd_layout_make (&f, h, NULL, file_size, &l);
+  vhd_layout_make (&f, h, NULL, &l);
   fuzz_assert (l.n <= VHD_REGIONS);
   for (unsigned i = 0; i < l.n; i++) {
     fuzz_assert (IS_ALIGNED (l.region[i].offset, VHD_SECTOR_SIZE));

@@ -49,7 +49,7 @@ START_TEST (windows)
   set_locator (0, "W2ku", 4096, 4096, 66);
   set_locator (1, "W2ru", 12288, 65536, 20);
   ck_assert_int_eq (vhd_layout_check (&header, SIZE, 81408), VHD_OK);
-  vhd_layout_make (&footer, &header, NULL, 81408, &layout);
+  vhd_layout_make (&footer, &header, NULL, &layout);
   ck_assert_uint_eq (layout.n, 5);
   ck_assert_uint_eq (layout.region[2].offset, 8192);
   ck_assert_uint_eq (layout.region[2].count, 512);
@@ -68,14 +68,14 @@ START_TEST (xen)
   set_locator (0, "MacX", 3072, 512, 17);
   set_locator (1, "W2ku", 3584, 512, 20);
   set_locator (2, "W2ru", 4096, 1, 20); /* in sectors */
-  vhd_layout_make (&footer, &header, &batmap, 4608, &layout);
+  vhd_layout_make (&footer, &header, &batmap, &layout);
   ck_assert_uint_eq (layout.n, 8);
   ck_assert (!vhd_layout_overlap (&layout, &a, &b));
   ck_assert_uint_eq (vhd_layout_end (&layout), 4608);
 
   /* A table that is longer than where the map is. */
   header.nentries = 257;
-  vhd_layout_make (&footer, &header, &batmap, 4608, &layout);
+  vhd_layout_make (&footer, &header, &batmap, &layout);
   ck_assert (vhd_layout_overlap (&layout, &a, &b));
   ck_assert_str_eq (a->name, "the block table");
   ck_assert_str_eq (b->name, "the batmap");
@@ -124,11 +124,11 @@ START_TEST (locators)
   } cases[] = {
     { "W2ru", 12288, 512, 20, VHD_OK, 12800 },
     { "W2ru", 12300, 512, 20, VHD_OK, 13312 },
-    { "W2ru", 16384 - 20, 512, 20, VHD_OK, 16384 },
-    { "W2ru", 16384 - 19, 512, 20, VHD_LOCATOR_OUTSIDE, 16384 },
+    { "W2ru", 16384 - 20, 512, 20, VHD_OK, 16896 },
+    { "W2ru", 16384 - 19, 512, 20, VHD_LOCATOR_OUTSIDE, 16896 },
     { "W2ru", UINT64_MAX, 512, 20, VHD_LOCATOR_OUTSIDE, 8704 },
     { "W2ru", UINT64_MAX, 512, 0, VHD_OK, 8704 },
-    { "W2ru", 12288, UINT32_MAX, 20, VHD_OK, 16384 },
+    { "W2ru", 12288, UINT32_MAX, 20, VHD_OK, 12288 + 65536 },
     { "", UINT64_MAX, 512, 20, VHD_OK, 8704 },
     { "Qxyz", 12288, 512, 20, VHD_OK, 12800 },
   };
@@ -138,7 +138,7 @@ START_TEST (locators)
     set_locator (3, cases[i].platform, cases[i].offset, cases[i].space,
                  cases[i].length);
     ck_assert_int_eq (vhd_layout_check (&header, SIZE, 16384), cases[i].status);
-    vhd_layout_make (&footer, &header, NULL, 16384, &layout);
+    vhd_layout_make (&footer, &header, NULL, &layout);
     ck_assert_uint_eq (vhd_layout_end (&layout), cases[i].end);
   }
 }
@@ -152,13 +152,13 @@ START_TEST (overlaps)
   for (size_t i = 0; i < ARRAY_SIZE (places); i++) {
     start ();
     set_locator (7, "MacX", places[i], 1, 1);
-    vhd_layout_make (&footer, &header, NULL, 16384, &layout);
+    vhd_layout_make (&footer, &header, NULL, &layout);
     ck_assert (vhd_layout_overlap (&layout, &a, &b));
     ck_assert_str_eq (b->name, "a parent locator");
   }
   set_locator (7, "MacX", 10000, 1, 1);
   set_locator (6, "W2ru", 10000, 1, 1);
-  vhd_layout_make (&footer, &header, NULL, 16384, &layout);
+  vhd_layout_make (&footer, &header, NULL, &layout);
   ck_assert (!vhd_layout_overlap (&layout, &a, &b));
 }
 END_TEST

@@ -193,7 +193,7 @@ find_layout (struct opening *o)
   const struct vhd_region *a, *b;
 
   vhd_layout_make (&v->footer, &v->header, v->has_batmap ? &v->batmap : NULL,
-                   v->footer_at, &v->layout);
+                   &v->layout);
   v->layout_end = vhd_layout_end (&v->layout);
   if (!vhd_layout_overlap (&v->layout, &a, &b))
     return 0;
@@ -334,9 +334,15 @@ claim_structures (struct image *i, int *err)
 
   for (unsigned k = 0; k < v->layout.n; k++) {
     const struct vhd_region *r = &v->layout.region[k];
+    int claimed = image_space_claim (i->space, r->offset, r->count);
 
-    /* They do not overlap. */
-    if (image_space_claim (i->space, r->offset, r->count) == -1)
+    /* Locators may overlap each other. */
+    for (uint64_t at = 0; claimed == 0 && at < r->count; at += VHD_SECTOR_SIZE)
+      claimed =
+        image_space_claim (i->space, r->offset + at, VHD_SECTOR_SIZE) == -1 ?
+          -1 :
+          0;
+    if (claimed == -1)
       return image_no_memory (i, err);
   }
   return 0;

@@ -219,7 +219,7 @@ add_layout (struct vhd1_checking *v, int *err)
   struct vhd_layout l;
 
   vhd_layout_make (&v->footer, &v->header, v->has_batmap ? &v->batmap : NULL,
-                   v->footer_at, &l);
+                   &l);
   for (unsigned i = 0; i < l.n; i++)
     if (image_check_add (&v->k, &v->space, l.region[i].name, IMAGE_NOWHERE,
                          l.region[i].offset, l.region[i].count, err) == -1)

@@ -331,7 +331,7 @@ adopt (struct relinking *r, int *err)
 
   v->header = r->header;
   vhd_layout_make (&v->footer, &v->header, v->has_batmap ? &v->batmap : NULL,
-                   v->footer_at, &v->layout);
+                   &v->layout);
   v->layout_end = vhd_layout_end (&v->layout);
   if (vhd1_parent_read (r->i->inner, r->i->name, v, &parent, err) == -1) {
     image_fail (r->i);

@@ -164,7 +164,7 @@ adopt (struct image *i, const struct table *t)
   v->header = t->header;
   v->batmap = t->batmap;
   vhd_layout_make (&v->footer, &v->header, v->has_batmap ? &v->batmap : NULL,
-                   v->footer_at, &v->layout);
+                   &v->layout);
   v->layout_end = vhd_layout_end (&v->layout);
   for (unsigned k = 0; k < old.n; k++) {
     const struct vhd_region *r = &old.region[k];
