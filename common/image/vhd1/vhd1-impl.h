@@ -21,7 +21,7 @@
 #define VHD1_ALIGN 4096u
 
 /* The most by which a file grows without need. */
-#define VHD1_STEP (UINT64_C (64) << 20)
+#define VHD1_STEP (UINT64_C (1) << 30)
 
 /* Sector numbers have 32 bits, and the last one means something else. */
 #define VHD1_LIMIT ((uint64_t) VHD_BAT_UNUSED * VHD_SECTOR_SIZE)
