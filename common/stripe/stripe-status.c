@@ -14,8 +14,7 @@ stripe_status_string (enum stripe_status status)
     [STRIPE_OK] = "is fine",
     [STRIPE_NO_MEMBERS] = "has no members",
     [STRIPE_MANY_MEMBERS] = "has too many members",
-    [STRIPE_BAD_CHUNK] = "has a stripe size that is not a multiple of its "
-                         "sector size",
+    [STRIPE_BAD_CHUNK] = "has a stripe size that is not whole sectors",
     [STRIPE_TOO_SMALL] = "is smaller than one stripe",
     [STRIPE_TOO_LARGE] = "is too large",
     [STRIPE_NO_LABEL] = "has no stripe label",
