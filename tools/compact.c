@@ -19,6 +19,7 @@
 #include <sys/stat.h>
 
 #include "base/align.h"
+#include "base/bytes.h"
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "base/parse.h"
@@ -72,7 +73,7 @@ look_at_block (struct compact *c, uint64_t offset, uint64_t count, int *err)
       continue;
     if (image_read (c->image, c->buf, n, offset, NULL, NULL, err) == -1)
       return -1;
-    if (!disk_is_zero (c->buf, n))
+    if (!bytes_are_zero (c->buf, n))
       return 0;
     any = true;
   }

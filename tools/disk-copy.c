@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/align.h"
+#include "base/bytes.h"
 #include "disk-copy.h"
 
 /* Zeroes are left out where so many are in one piece: less would cut the
@@ -44,7 +45,7 @@ copy_piece (void *opaque, struct disk_piece *p, int *err)
     const uint64_t end = min_u64 (
       ROUND_DOWN (p->offset + at, ZERO_RUN) + ZERO_RUN - p->offset, p->count);
 
-    if (disk_is_zero (p->buf + at, end - at)) {
+    if (bytes_are_zero (p->buf + at, end - at)) {
       if (write_run (c, p, start, at, err) == -1)
         return -1;
       start = end;
@@ -125,7 +126,7 @@ read_zeroes (const struct disk_copy *c, struct disk_piece *p, uint64_t offset,
     p->step = "reading back";
     if (store_read (c->to, p->other, n, offset, err) == -1)
       return -1;
-    if (!disk_is_zero (p->other, n))
+    if (!bytes_are_zero (p->other, n))
       return differs (p, offset, n, err);
     count -= n;
   }
@@ -182,7 +183,7 @@ disk_compare (const struct disk_copy *c, struct disk_walk_failure *f, int *err)
   *f = (struct disk_walk_failure){ "reading back", w.end, rest };
   if (store_read (c->to, buf, rest, w.end, err) == -1)
     return -1;
-  if (disk_is_zero (buf, rest))
+  if (bytes_are_zero (buf, rest))
     return 1;
   f->step = "comparing: the copy does not end with zeroes";
   *err = EIO;

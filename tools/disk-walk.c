@@ -40,19 +40,6 @@ struct run {
   uint64_t end;
 };
 
-bool
-disk_is_zero (const char *buf, uint64_t count)
-{
-  /* The first bytes, then each against those before. */
-  const uint64_t n = min_u64 (count, 16);
-
-  for (uint64_t i = 0; i < n; i++) {
-    if (buf[i] != 0)
-      return false;
-  }
-  return count <= n || memcmp (buf, buf + n, count - n) == 0;
-}
-
 /* ------------------------------------------------------------------ */
 /* The cursor; its lock is held */
 

@@ -46,7 +46,4 @@ struct disk_walk_failure {
 extern int disk_walk (const struct disk_walk *w, struct disk_walk_failure *f,
                       int *err);
 
-/* Are all COUNT bytes zero? */
-extern bool disk_is_zero (const char *buf, uint64_t count);
-
 #endif /* DISKSTACK_DISK_WALK_H */

@@ -18,6 +18,7 @@
 #include <sys/stat.h>
 
 #include "base/align.h"
+#include "base/bytes.h"
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "base/parse.h"
@@ -75,7 +76,7 @@ read_shorter (struct store *s, char *buf, uint64_t count, uint64_t offset,
 static int
 put (struct rebase *b, const char *p, uint64_t count, uint64_t offset)
 {
-  const bool zero = disk_is_zero (p, count);
+  const bool zero = bytes_are_zero (p, count);
   int err;
 
   if ((zero ? image_zero (b->image, count, offset, 0, &err) :

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/align.h"
+#include "base/bytes.h"
 #include "base/checked.h"
 #include "base/log.h"
 #include "base/parse.h"
@@ -80,7 +81,7 @@ check_piece (void *opaque, struct disk_piece *p, int *err)
   p->step = "reading";
   if (store_read (disk, p->buf, p->count, p->offset, err) == -1)
     return -1;
-  if (disk_is_zero (p->buf, p->count))
+  if (bytes_are_zero (p->buf, p->count))
     return 0;
   p->step = "there is data beyond the new size";
   *err = EBUSY;

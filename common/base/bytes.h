@@ -65,13 +65,13 @@ BYTES_DEFINE (be64, 64, BYTES_BE);
 #undef BYTES_LE
 #undef BYTES_BE
 
-/* Are the COUNT bytes at P, at least one, all zero? */
+/* Are the COUNT bytes at P all zero? */
 static inline bool
 bytes_are_zero (const void *p, size_t count)
 {
   const uint8_t *b = p;
 
-  return b[0] == 0 && memcmp (b, b + 1, count - 1) == 0;
+  return count == 0 || (b[0] == 0 && memcmp (b, b + 1, count - 1) == 0);
 }
 
 #endif /* DISKSTACK_BYTES_H */

@@ -14,6 +14,7 @@
 
 #include "base/align.h"
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "control/control-impl.h"
 #include "control/control-socket.h"
@@ -24,10 +25,7 @@
 uint64_t
 control_now (void)
 {
-  struct timespec t;
-
-  clock_gettime (CLOCK_MONOTONIC, &t);
-  return (uint64_t) t.tv_sec * 1000 + (uint64_t) t.tv_nsec / 1000000;
+  return clock_ns () / CLOCK_MILLISECOND;
 }
 
 int

@@ -13,6 +13,7 @@
 
 #include "base/align.h"
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "http/http-impl.h"
 
@@ -22,10 +23,7 @@
 int64_t
 http_now (void)
 {
-  struct timespec ts;
-
-  clock_gettime (CLOCK_MONOTONIC_COARSE, &ts);
-  return (int64_t) ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+  return (int64_t) (clock_coarse_ns () / CLOCK_MILLISECOND);
 }
 
 /* ------------------------------------------------------------------ */

@@ -119,35 +119,11 @@ image_check_note_worst (void *opaque, const struct image_finding *f)
   snprintf (w->text, sizeof w->text, "%s", f->text);
 }
 
-static int
-read_unaligned (struct store *inner, void *buf, size_t count, uint64_t offset,
-                int *err)
-{
-  const uint32_t align = inner->info.align;
-  const uint64_t start = ROUND_DOWN (offset, align);
-  const uint64_t end =
-    min_u64 (ROUND_UP (offset + count, align), store_size (inner));
-  CLEANUP_FREE char *around = malloc (end - start);
-
-  if (around == NULL) {
-    *err = ENOMEM;
-    return -1;
-  }
-  if (store_read (inner, around, end - start, start, err) == -1)
-    return -1;
-  memcpy (buf, around + (offset - start), count);
-  return 0;
-}
-
 int
 image_check_read (const struct image_checker *k, struct store *inner, void *buf,
                   size_t count, uint64_t offset, const char *what, int *err)
 {
-  const uint32_t align = inner->info.align;
-  const bool aligned = IS_ALIGNED (offset, align) && IS_ALIGNED (count, align);
-
-  if ((aligned ? store_read (inner, buf, count, offset, err) :
-                 read_unaligned (inner, buf, count, offset, err)) == 0)
+  if (store_read_any (inner, buf, count, offset, err) == 0)
     return 0;
   errno = *err;
   log_error ("%s: reading %s at %" PRIu64 ": %m", k->name, what, offset);

@@ -18,6 +18,7 @@
 
 #include "base/align.h"
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "image/image-core.h"
 
@@ -30,10 +31,7 @@
 static int64_t
 now (void)
 {
-  struct timespec ts;
-
-  clock_gettime (CLOCK_MONOTONIC_COARSE, &ts);
-  return ts.tv_sec + 1;
+  return (int64_t) (clock_coarse_ns () / CLOCK_SECOND) + 1;
 }
 
 /* ------------------------------------------------------------------ */
@@ -399,7 +397,7 @@ take_space (struct image *i, int *err)
 {
   struct image_core *c = i->core;
 
-  if (c->claimed || i->format->claim == NULL)
+  if (c->claimed)
     return 0;
   if (atomic_load (&c->failed)) {
     *err = EIO;

@@ -70,10 +70,10 @@ take (struct image_space *s, uint64_t start, uint64_t end)
          image_ranges_remove (&s->free, start, end);
 }
 
-int
-image_space_claim (struct image_space *s, uint64_t start, uint64_t count)
+/* As image_space_claim; not ALL of it need be free. */
+static int
+claim (struct image_space *s, uint64_t start, uint64_t count, bool all)
 {
-  LOCK_SCOPE (&s->lock);
   uint64_t end;
 
   if (!checked_add (start, count, &end) || end > INT64_MAX)
@@ -89,13 +89,29 @@ image_space_claim (struct image_space *s, uint64_t start, uint64_t count)
     }
     s->end = end;
   }
-  if (!image_ranges_contain (&s->free, start, end))
+  if (all && !image_ranges_contain (&s->free, start, end))
     return 0;
   if (!take (s, start, end)) {
     errno = ENOMEM;
     return -1;
   }
   return 1;
+}
+
+int
+image_space_claim (struct image_space *s, uint64_t start, uint64_t count)
+{
+  LOCK_SCOPE (&s->lock);
+
+  return claim (s, start, count, true);
+}
+
+int
+image_space_claim_free (struct image_space *s, uint64_t start, uint64_t count)
+{
+  LOCK_SCOPE (&s->lock);
+
+  return claim (s, start, count, false) == -1 ? -1 : 0;
 }
 
 uint64_t

@@ -41,6 +41,12 @@ extern void image_space_free (struct image_space *s);
 extern int image_space_claim (struct image_space *s, uint64_t start,
                               uint64_t count);
 
+/* The same, but what of it is used already stays so.  0, or -1 with errno =
+ * ENOMEM.
+ */
+extern int image_space_claim_free (struct image_space *s, uint64_t start,
+                                   uint64_t count);
+
 /* Where the last used unit ends. */
 extern uint64_t image_space_used_end (const struct image_space *s);
 

@@ -44,19 +44,13 @@ note_block (void *opaque, struct image *i, uint64_t block,
   return 0;
 }
 
-/* What is in use stays so. */
 static int
 claim_free (struct image *i, const struct vacating *v, int *err)
 {
-  for (uint64_t at = v->start; at < v->end; at += i->info.sector_size) {
-    const uint64_t n = min_u64 (i->info.sector_size, v->end - at);
-
-    if (image_space_claim (i->space, at, n) == -1) {
-      *err = ENOMEM;
-      return -1;
-    }
-  }
-  return 0;
+  if (image_space_claim_free (i->space, v->start, v->end - v->start) == 0)
+    return 0;
+  *err = ENOMEM;
+  return -1;
 }
 
 static int

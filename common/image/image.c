@@ -93,6 +93,7 @@ new_core (struct image *i)
   c->footprint = i->format->block_footprint (i, &c->data_at);
   c->data_align =
     i->data_align != 0 ? i->data_align : min_u64 (IMAGE_PAGE, c->block_size);
+  c->claimed = i->format->claim == NULL;
   c->zero_is_absent = i->format->get_entry (i, 0, 0).state == BLOCK_ABSENT;
   return c;
 }
@@ -145,10 +146,8 @@ leave_clean (struct image *i)
 {
   int err = EIO;
 
-  const bool claimed = i->core->claimed || i->format->claim == NULL;
-
   /* What was not claimed was not changed, nor is known where it ends. */
-  if (i->space == NULL || atomic_load (&i->core->failed) || !claimed)
+  if (i->space == NULL || atomic_load (&i->core->failed) || !i->core->claimed)
     return;
   /* The second makes free what was given up; nobody is inside. */
   if (image_flush (i, &err) == -1 ||

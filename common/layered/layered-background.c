@@ -9,18 +9,8 @@
 #include <time.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "layered/layered-background.h"
-
-#define SECOND UINT64_C (1000000000)
-
-uint64_t
-layered_background_now (void)
-{
-  struct timespec ts;
-
-  clock_gettime (CLOCK_MONOTONIC, &ts);
-  return (uint64_t) ts.tv_sec * SECOND + (uint64_t) ts.tv_nsec;
-}
 
 static int
 init_condition (pthread_cond_t *c)
@@ -69,9 +59,9 @@ layered_background_stop (struct layered_background *b)
 bool
 layered_background_sleep (struct layered_background *b, uint64_t ns)
 {
-  const uint64_t until = ns > 0 ? layered_background_now () + ns : 0;
-  const struct timespec ts = { .tv_sec = (time_t) (until / SECOND),
-                               .tv_nsec = (long) (until % SECOND) };
+  const uint64_t until = ns > 0 ? clock_ns () + ns : 0;
+  const struct timespec ts = { .tv_sec = (time_t) (until / CLOCK_SECOND),
+                               .tv_nsec = (long) (until % CLOCK_SECOND) };
   LOCK_SCOPE (&b->lock);
 
   while (!b->stop && ns > 0) {

@@ -32,7 +32,4 @@ extern void layered_background_stop (struct layered_background *b);
 extern bool layered_background_sleep (struct layered_background *b,
                                       uint64_t ns);
 
-/* Nanoseconds of the clock that sleep has. */
-extern uint64_t layered_background_now (void);
-
 #endif /* DISKSTACK_LAYERED_BACKGROUND_H */

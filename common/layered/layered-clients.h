@@ -11,7 +11,8 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <time.h>
+
+#include "base/clock.h"
 
 /* Clients pause for longer between requests that belong together. */
 #define LAYERED_CLIENTS_IDLE_NS UINT64_C (20000000)
@@ -21,16 +22,6 @@ struct layered_clients {
   _Atomic uint32_t running; /* requests that began while watched */
   _Atomic uint64_t last;    /* when one of these ended; coarse clock, ns */
 };
-
-/* CLOCK_MONOTONIC as of the last tick: cheap, and some ms late. */
-static inline uint64_t
-layered_clients_now (void)
-{
-  struct timespec ts;
-
-  clock_gettime (CLOCK_MONOTONIC_COARSE, &ts);
-  return (uint64_t) ts.tv_sec * 1000000000 + (uint64_t) ts.tv_nsec;
-}
 
 /* A request begins; give what it returns to leave when it ends. */
 static inline struct layered_clients *
@@ -49,8 +40,7 @@ layered_clients_leave (struct layered_clients **entered)
 
   if (c == NULL)
     return;
-  atomic_store_explicit (&c->last, layered_clients_now (),
-                         memory_order_relaxed);
+  atomic_store_explicit (&c->last, clock_coarse_ns (), memory_order_relaxed);
   atomic_fetch_sub_explicit (&c->running, 1, memory_order_release);
 }
 
@@ -58,7 +48,7 @@ layered_clients_leave (struct layered_clients **entered)
 static inline bool
 layered_clients_busy (const struct layered_clients *c)
 {
-  const uint64_t now = layered_clients_now ();
+  const uint64_t now = clock_coarse_ns ();
   uint64_t last;
 
   if (atomic_load_explicit (&c->running, memory_order_acquire) > 0)

@@ -15,23 +15,22 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "layered/layered-background.h"
 #include "layered/layered-hydrate.h"
 #include "layered/layered-impl.h"
 
 #define REQUEST (UINT64_C (1) << 20)
-#define MS UINT64_C (1000000) /* nanoseconds */
-#define SECOND (1000 * MS)
 
 /* While clients are busy. */
 #define SHARE 8 /* of what could be done, one part is */
-#define POLL (20 * MS)
-#define PAUSE_MAX (5 * SECOND)
+#define POLL (20 * CLOCK_MILLISECOND)
+#define PAUSE_MAX (5 * CLOCK_SECOND)
 
 /* After failures. */
-#define RETRY_MIN (100 * MS)
-#define RETRY_MAX (60 * SECOND)
+#define RETRY_MIN (100 * CLOCK_MILLISECOND)
+#define RETRY_MAX (60 * CLOCK_SECOND)
 
 struct layered_hydrate {
   struct layered *ld;
@@ -95,7 +94,7 @@ static bool
 wait_turn (struct layered_hydrate *h)
 {
   while (layered_background_sleep (&h->background, 0)) {
-    const uint64_t now = layered_background_now ();
+    const uint64_t now = clock_ns ();
     uint64_t until = h->free_at;
 
     if (atomic_load (&h->ld->prefetch.active))
@@ -115,7 +114,7 @@ wait_turn (struct layered_hydrate *h)
 static void
 pay (struct layered_hydrate *h, uint64_t count, uint64_t began)
 {
-  const uint64_t now = layered_background_now ();
+  const uint64_t now = clock_ns ();
   const uint64_t took = now - began;
   const bool busy = layered_clients_busy (&h->ld->clients);
 
@@ -125,8 +124,8 @@ pay (struct layered_hydrate *h, uint64_t count, uint64_t began)
       (double) count * (busy ? SHARE : 1) / (double) h->bytes_per_second;
 
     /* What was not used is not saved up. */
-    h->free_at =
-      max_u64 (h->free_at, began) + (uint64_t) (seconds * (double) SECOND);
+    h->free_at = max_u64 (h->free_at, began) +
+                 (uint64_t) (seconds * (double) CLOCK_SECOND);
   }
 }
 
@@ -136,13 +135,13 @@ pay (struct layered_hydrate *h, uint64_t count, uint64_t began)
 static void
 note_rate (struct layered_hydrate *h, uint64_t count)
 {
-  const uint64_t now = layered_background_now ();
+  const uint64_t now = clock_ns ();
 
   h->rate_bytes += count;
-  if (now - h->rate_since < SECOND)
+  if (now - h->rate_since < CLOCK_SECOND)
     return;
   atomic_store (&h->ld->hydration.rate,
-                (uint64_t) ((double) h->rate_bytes * (double) SECOND /
+                (uint64_t) ((double) h->rate_bytes * (double) CLOCK_SECOND /
                             (double) (now - h->rate_since)));
   h->rate_since = now;
   h->rate_bytes = 0;
@@ -189,7 +188,7 @@ fetch (struct layered_hydrate *h, uint64_t sector, uint64_t nsectors)
 
   if (!wait_turn (h))
     return false;
-  began = layered_background_now ();
+  began = clock_ns ();
   layered_cache_from (ld, ld->own_bottom, h->level, sector, sector + nsectors,
                       &err);
   left = still_lacking (h, sector, sector + nsectors);
@@ -281,7 +280,7 @@ run (void *opaque)
   struct layered_hydrate *h = opaque;
   struct layered_progress *p = &h->ld->hydration;
 
-  h->rate_since = layered_background_now ();
+  h->rate_since = clock_ns ();
   if (hydrate (h)) {
     log_debug ("hydrate: the cache has all of the %" PRIu64
                " bytes; the disk below is not needed any more",

@@ -11,10 +11,10 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/align.h"
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/json-writer.h"
 #include "layered/layered-map.h"
 #include "layered/layered-status.h"
@@ -270,13 +270,10 @@ answer_status (void *opaque, const char *arguments, struct buffer *out)
 {
   struct layered_status_disks *s = opaque;
   struct json_writer w = { .out = out };
-  struct timespec t;
 
-  clock_gettime (CLOCK_MONOTONIC, &t);
   json_begin_object (&w, NULL);
   json_string (&w, "version", PACKAGE_VERSION);
-  json_number (&w, "milliseconds",
-               (uint64_t) t.tv_sec * 1000 + (uint64_t) t.tv_nsec / 1000000);
+  json_number (&w, "milliseconds", clock_ns () / CLOCK_MILLISECOND);
   json_begin_array (&w, "disks");
   for (struct disk *d = next_disk (s, NULL); d != NULL; d = next_disk (s, d))
     put_disk (&w, d);

@@ -11,10 +11,10 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/align.h"
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "layered/layered-impl.h"
 #include "layered/store-layered.h"
 #include "store/store-align.h"
@@ -122,20 +122,12 @@ write_whole (struct store_layered *sl, const void *buf, size_t count,
                      flags, err);
 }
 
-static uint64_t
-now (void)
-{
-  struct timespec t;
-
-  clock_gettime (CLOCK_MONOTONIC, &t);
-  return (uint64_t) t.tv_sec * 1000000000 + (uint64_t) t.tv_nsec;
-}
-
 /* The time, for end_request; 0 if nobody wants to know. */
 static uint64_t
 begin_request (const struct layered *ld)
 {
-  return atomic_load_explicit (&ld->timed, memory_order_relaxed) ? now () : 0;
+  return atomic_load_explicit (&ld->timed, memory_order_relaxed) ? clock_ns () :
+                                                                   0;
 }
 
 /* What failed is not counted: it may have been refused at once. */
@@ -143,7 +135,7 @@ static int
 end_request (struct histogram *h, uint64_t began, int r)
 {
   if (began != 0 && r == 0)
-    histogram_add (h, now () - began);
+    histogram_add (h, clock_ns () - began);
   return r;
 }
 

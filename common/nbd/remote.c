@@ -12,10 +12,10 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/align.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "nbd/remote-impl.h"
 
@@ -48,14 +48,10 @@ failed (const char *uri)
 static int
 wait_connected (struct nbd_handle *nbd, const char *uri)
 {
-  struct timespec ts;
-  time_t end;
+  const uint64_t end = clock_ns () + CONNECT_TIMEOUT * CLOCK_SECOND;
 
-  clock_gettime (CLOCK_MONOTONIC, &ts);
-  end = ts.tv_sec + CONNECT_TIMEOUT;
   while (nbd_aio_is_connecting (nbd) > 0) {
-    clock_gettime (CLOCK_MONOTONIC, &ts);
-    if (ts.tv_sec >= end) {
+    if (clock_ns () >= end) {
       errno = ETIMEDOUT;
       log_error ("nbd: %s: the server does not answer", uri);
       return -1;

@@ -142,6 +142,30 @@ store_read (struct store *s, void *buf, size_t count, uint64_t offset, int *err)
 }
 
 int
+store_read_any (struct store *s, void *buf, size_t count, uint64_t offset,
+                int *err)
+{
+  const uint32_t align = s->info.align;
+  const uint64_t size = store_size (s), start = ROUND_DOWN (offset, align);
+  CLEANUP_FREE char *around = NULL;
+  uint64_t end;
+
+  if ((IS_ALIGNED (offset, align) && IS_ALIGNED (count, align)) ||
+      !range_inside (offset, count, size))
+    return store_read (s, buf, count, offset, err);
+  end = min_u64 (ROUND_UP (offset + count, align), size);
+  around = malloc (end - start);
+  if (around == NULL) {
+    *err = ENOMEM;
+    return -1;
+  }
+  if (store_read (s, around, end - start, start, err) == -1)
+    return -1;
+  memcpy (buf, around + (offset - start), count);
+  return 0;
+}
+
+int
 store_write (struct store *s, const void *buf, size_t count, uint64_t offset,
              unsigned flags, int *err)
 {

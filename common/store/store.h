@@ -203,6 +203,10 @@ extern uint64_t store_size (const struct store *s);
 extern int store_read (struct store *s, void *buf, size_t count,
                        uint64_t offset, int *err);
 
+/* The same for any range inside the disk, whatever alignment S wants. */
+extern int store_read_any (struct store *s, void *buf, size_t count,
+                           uint64_t offset, int *err);
+
 /* Write COUNT bytes at OFFSET.  FLAGS: STORE_FUA. */
 extern int store_write (struct store *s, const void *buf, size_t count,
                         uint64_t offset, unsigned flags, int *err);

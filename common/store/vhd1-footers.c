@@ -15,27 +15,6 @@
 #include "base/log.h"
 #include "store/vhd1-footers.h"
 
-/* Read any COUNT bytes at OFFSET, whatever alignment INNER wants. */
-static int
-read_any (struct store *inner, void *buf, size_t count, uint64_t offset,
-          int *err)
-{
-  const uint32_t align = inner->info.align;
-  const uint64_t start = ROUND_DOWN (offset, align);
-  const uint64_t end =
-    min_u64 (ROUND_UP (offset + count, align), store_size (inner));
-  CLEANUP_FREE char *around = malloc (end - start);
-
-  if (around == NULL) {
-    *err = ENOMEM;
-    return -1;
-  }
-  if (store_read (inner, around, end - start, start, err) == -1)
-    return -1;
-  memcpy (buf, around + (offset - start), count);
-  return 0;
-}
-
 static int
 read_head (struct store *inner, struct vhd1_footers *f, int *err)
 {
@@ -45,7 +24,7 @@ read_head (struct store *inner, struct vhd1_footers *f, int *err)
     f->head_status = VHD_TOO_SHORT;
     return 0;
   }
-  if (read_any (inner, head, sizeof head, 0, err) == -1)
+  if (store_read_any (inner, head, sizeof head, 0, err) == -1)
     return -1;
   f->head_status = vhd_footer_parse (head, sizeof head, &f->head);
   return 0;
@@ -60,7 +39,7 @@ vhd1_footers_read (struct store *inner, struct vhd1_footers *f, int *err)
 
   memset (f, 0, sizeof *f);
   f->head_status = VHD_NO_COOKIE;
-  if (n > 0 && read_any (inner, tail, n, file_size - n, err) == -1)
+  if (n > 0 && store_read_any (inner, tail, n, file_size - n, err) == -1)
     return -1;
   f->end_status = vhd_footer_find (tail, n, &f->end);
   if (f->end_status == VHD_OK && f->end.type == VHD_TYPE_FIXED)

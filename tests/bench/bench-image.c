@@ -14,8 +14,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "bench-turns.h"
 #include "image/store-image.h"
 #include "image/vhd1/image-vhd1.h"
 #include "image/vhdx/image-vhdx.h"
@@ -141,41 +141,14 @@ requests (struct bench *b, bool write, unsigned n)
     request (b, write, rng_below (&b->rng, DISK / BLOCK) | 1);
 }
 
-/* Nanoseconds of the processor since START. */
-static double
-since (const struct timespec *start)
-{
-  struct timespec end;
-
-  clock_gettime (CLOCK_THREAD_CPUTIME_ID, &end);
-  return (double) (end.tv_sec - start->tv_sec) * 1e9 +
-         (double) (end.tv_nsec - start->tv_nsec);
-}
-
 static double
 measure (struct bench *b, bool write)
 {
   enum { N = 50000 };
-  struct timespec start;
+  const double start = bench_cpu_ns ();
 
-  clock_gettime (CLOCK_THREAD_CPUTIME_ID, &start);
   requests (b, write, N);
-  return since (&start) / N;
-}
-
-static int
-compare (const void *a, const void *b)
-{
-  const double *x = a, *y = b;
-
-  return (*x > *y) - (*x < *y);
-}
-
-static double
-median (double *values)
-{
-  qsort (values, RUNS, sizeof *values, compare);
-  return values[RUNS / 2];
+  return (bench_cpu_ns () - start) / N;
 }
 
 /* Subjects take turns. */
@@ -197,7 +170,8 @@ table (void)
   printf ("%-12s %10s %10s   ns for 4K, and more than the store\n", "", "read",
           "write");
   for (unsigned i = 0; i < NSUBJECTS; i++) {
-    const double read = median (ns[i][0]), write = median (ns[i][1]);
+    const double read = bench_median (ns[i][0], RUNS),
+                 write = bench_median (ns[i][1], RUNS);
 
     if (i == 0) {
       base[0] = read;

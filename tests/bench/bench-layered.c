@@ -17,8 +17,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "bench-turns.h"
 #include "layer/layer-ram.h"
 #include "layered/store-layered.h"
 #include "support/rng.h"
@@ -162,29 +162,10 @@ static double
 measure (struct bench *b, bool write)
 {
   enum { N = 50000 };
-  struct timespec start, end;
+  const double start = bench_cpu_ns ();
 
-  clock_gettime (CLOCK_THREAD_CPUTIME_ID, &start);
   requests (b, write, N);
-  clock_gettime (CLOCK_THREAD_CPUTIME_ID, &end);
-  return ((double) (end.tv_sec - start.tv_sec) * 1e9 +
-          (double) (end.tv_nsec - start.tv_nsec)) /
-         N;
-}
-
-static int
-compare (const void *a, const void *b)
-{
-  const double *x = a, *y = b;
-
-  return (*x > *y) - (*x < *y);
-}
-
-static double
-median (double *values)
-{
-  qsort (values, RUNS, sizeof *values, compare);
-  return values[RUNS / 2];
+  return (bench_cpu_ns () - start) / N;
 }
 
 /* Subjects take turns; false if one adds more than LIMIT to the first. */
@@ -207,7 +188,8 @@ table (double limit)
   printf ("%-12s %10s %10s   ns for 4K, and more than the layer\n", "", "read",
           "write");
   for (unsigned i = 0; i < NSUBJECTS; i++) {
-    const double read = median (ns[i][0]), write = median (ns[i][1]);
+    const double read = bench_median (ns[i][0], RUNS),
+                 write = bench_median (ns[i][1], RUNS);
 
     if (i == 0) {
       base[0] = read;

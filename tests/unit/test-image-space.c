@@ -157,6 +157,27 @@ START_TEST (test_claims)
 }
 END_TEST
 
+/* What of a range is free is claimed, in one step. */
+START_TEST (test_claim_free)
+{
+  struct file f = { .end = 100 * 512 };
+  struct image_space *s = make (&f, 512, 1 << 20, 0);
+
+  ck_assert_int_eq (image_space_claim (s, 2 * 512, 512), 1);
+  ck_assert_int_eq (image_space_claim (s, 5 * 512, 512), 1);
+  ck_assert_int_eq (image_space_claim_free (s, 512 + 1, 6 * 512), 0);
+  ck_assert_uint_eq (image_space_used (s), 7 * 512);
+  for (uint64_t k = 0; k < 9; k++)
+    ck_assert_int_eq (image_space_claim (s, k * 512, 512), k == 0 || k == 8);
+  /* Nothing of it, and beyond the end. */
+  ck_assert_int_eq (image_space_claim_free (s, 0, 9 * 512), 0);
+  ck_assert_int_eq (image_space_claim_free (s, 99 * 512, 3 * 512), 0);
+  ck_assert_uint_eq (image_space_used_end (s), 102 * 512);
+  ck_assert_uint_eq (image_space_used (s), 12 * 512);
+  image_space_free (s);
+}
+END_TEST
+
 /* The lowest place, aligned, is taken first; new space is zero, old space
  * is not.
  */
@@ -322,8 +343,8 @@ int
 main (void)
 {
   const TTest *const tests[] = {
-    test_ranges, test_claims,   test_lowest_first, test_no_space,
-    test_limit,  test_reserved, test_random,
+    test_ranges,   test_claims, test_claim_free, test_lowest_first,
+    test_no_space, test_limit,  test_reserved,   test_random,
   };
 
   return test_main ("image-space", tests, ARRAY_SIZE (tests));

@@ -177,18 +177,34 @@ START_TEST (other_kinds_of_paths)
   ck_assert (log_memory_contains ("of 70000 bytes is too long"));
   ck_assert_uint_eq (image_info (i)->parent.npaths, 0);
   image_close (i);
+
+  /* An empty one is nowhere. */
+  h.locator[0].length = 0;
+  h.locator[0].offset = UINT64_C (1) << 50;
+  file_set_header (file, &h);
+  i = must_open (file, true);
+  ck_assert (log_memory_contains ("of 0 bytes is not in the file"));
+  ck_assert_uint_eq (image_info (i)->parent.npaths, 0);
+  image_close (i);
   store_close (file);
 }
 END_TEST
 
-/* New blocks are not put over what a locator may grow into. */
-START_TEST (locators_keep_their_space)
+/* New blocks are not put over what a locator may grow into, W2ru here; also
+ * if the FIRST one takes the end of that, and some of the next.
+ */
+static void
+keep_space (const struct vhd_locator *first)
 {
   struct store *file = vhd1_file (DISK, BLOCK, true);
+  struct vhd_header h = file_header (file);
   uint8_t before[65536], after[65536];
   struct image *i;
   struct rng rng;
 
+  if (first != NULL)
+    h.locator[0] = *first;
+  file_set_header (file, &h);
   rng_init (&rng, 1);
   rng_fill (&rng, before, sizeof before);
   file_write (file, before, sizeof before, 12288);
@@ -198,7 +214,24 @@ START_TEST (locators_keep_their_space)
   image_close (i);
   file_read (file, after, sizeof after, 12288);
   ck_assert_mem_eq (before, after, sizeof before);
+  image_close (must_open (file, false));
   store_close (file);
+}
+
+START_TEST (locators_keep_their_space)
+{
+  keep_space (NULL);
+}
+END_TEST
+
+START_TEST (locators_overlap)
+{
+  const struct vhd_locator first = { .platform = "Wi2k",
+                                     .offset = 12288 + 65536 - 2048,
+                                     .space = 4096,
+                                     .length = 10 };
+
+  keep_space (&first);
 }
 END_TEST
 
@@ -536,6 +569,7 @@ main (void)
     locators_in_order,
     other_kinds_of_paths,
     locators_keep_their_space,
+    locators_overlap,
     refused,
     bad_entries,
     large_units,

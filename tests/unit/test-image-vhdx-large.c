@@ -8,6 +8,7 @@
 
 #include <errno.h>
 
+#include "support/alloc-fault.h"
 #include "support/main.h"
 #include "support/nth-fault.h"
 #include "support/store-fault.h"
@@ -156,7 +157,8 @@ START_TEST (overlap)
 END_TEST
 
 /* A failure while it is looked for ends all changes, and harms nothing. */
-START_TEST (failures)
+static void
+fail_all (bool allocations)
 {
   struct store *s = make ();
   struct nth_fault f = NTH_FAULT_INIT;
@@ -166,12 +168,15 @@ START_TEST (failures)
     struct image *i = vhdx_must_open (way, false);
     int err, r;
 
-    store_fault_nth (way, STORE_OPS_ALL, f.n);
+    if (allocations)
+      alloc_fault_nth (f.n);
+    else
+      store_fault_nth (way, STORE_OPS_ALL, f.n);
     r = write_at (i, 0, &err);
-    f.fired = store_fault_fired (way);
+    f.fired = allocations ? alloc_fault_stop () : store_fault_fired (way);
     store_fault_reset (way);
     if (r == -1)
-      ck_assert_int_eq (err, EIO);
+      ck_assert (err == EIO || (allocations && err == ENOMEM));
     ck_assert (byte_at (i, FAR) == 'b');
     image_close (i);
     i = vhdx_must_open (store_fault_borrow (s), true);
@@ -179,6 +184,17 @@ START_TEST (failures)
     image_close (i);
   }
   store_close (s);
+}
+
+START_TEST (operations_fail)
+{
+  fail_all (false);
+}
+END_TEST
+
+START_TEST (allocations_fail)
+{
+  fail_all (true);
 }
 END_TEST
 
@@ -192,6 +208,7 @@ main (void)
   tcase_add_test (c, changed);
   tcase_add_test (c, compacted_first);
   tcase_add_test (c, overlap);
-  tcase_add_test (c, failures);
+  tcase_add_test (c, operations_fail);
+  tcase_add_test (c, allocations_fail);
   return test_run (suite);
 }

@@ -388,6 +388,42 @@ START_TEST (odd_end)
 }
 END_TEST
 
+/* Any range, by one aligned read around it; what is outside is refused. */
+START_TEST (read_any)
+{
+  struct store_mem_options o = store_mem_defaults (10000);
+  char all[10000], buf[10000];
+  struct watched w;
+
+  for (size_t i = 0; i < sizeof all; i++)
+    all[i] = (char) (i * 7 % 251);
+  o.info.align = 4096;
+  watch (&w, &o);
+  mem_image_write (store_mem_image (w.mem), all, sizeof all, 0);
+  ck_assert_int_eq (store_read_any (w.s, buf, 4096, 4096, &w.err), 0);
+  ck_assert_mem_eq (buf, all + 4096, 4096);
+  expect_op (&w, 0, STORE_OP_READ, 4096, 4096, 0);
+  ck_assert_int_eq (store_read_any (w.s, buf, 3, 4095, &w.err), 0);
+  ck_assert_mem_eq (buf, all + 4095, 3);
+  expect_op (&w, 1, STORE_OP_READ, 0, 8192, 0);
+  ck_assert_int_eq (store_read_any (w.s, buf, 100, 9900, &w.err), 0);
+  ck_assert_mem_eq (buf, all + 9900, 100);
+  expect_op (&w, 2, STORE_OP_READ, 8192, 10000 - 8192, 0);
+  ck_assert_int_eq (store_read_any (w.s, buf, 2, 9999, &w.err), -1);
+  ck_assert_int_eq (w.err, EINVAL);
+  ck_assert_int_eq (store_read_any (w.s, buf, 1, UINT64_MAX, &w.err), -1);
+  ck_assert_int_eq (w.err, EINVAL);
+  store_fault_nth (w.faulty, STORE_OP_BIT (STORE_OP_READ), 1);
+  ck_assert_int_eq (store_read_any (w.s, buf, 3, 1, &w.err), -1);
+  ck_assert_int_eq (w.err, EIO);
+  alloc_fault_nth (1);
+  ck_assert_int_eq (store_read_any (w.s, buf, 3, 1, &w.err), -1);
+  ck_assert (alloc_fault_stop ());
+  ck_assert_int_eq (w.err, ENOMEM);
+  unwatch (&w);
+}
+END_TEST
+
 START_TEST (read_only)
 {
   struct store_mem_options o = store_mem_defaults (SIZE);
@@ -444,6 +480,7 @@ main (void)
   tcase_add_test (c, nothing_there);
   tcase_add_test (c, nothing_passes);
   tcase_add_test (c, odd_end);
+  tcase_add_test (c, read_any);
   tcase_add_test (c, read_only);
   tcase_add_test (c, resize);
   return test_run (suite);

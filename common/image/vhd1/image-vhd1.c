@@ -334,15 +334,9 @@ claim_structures (struct image *i, int *err)
 
   for (unsigned k = 0; k < v->layout.n; k++) {
     const struct vhd_region *r = &v->layout.region[k];
-    int claimed = image_space_claim (i->space, r->offset, r->count);
 
     /* Locators may overlap each other. */
-    for (uint64_t at = 0; claimed == 0 && at < r->count; at += VHD_SECTOR_SIZE)
-      claimed =
-        image_space_claim (i->space, r->offset + at, VHD_SECTOR_SIZE) == -1 ?
-          -1 :
-          0;
-    if (claimed == -1)
+    if (image_space_claim_free (i->space, r->offset, r->count) == -1)
       return image_no_memory (i, err);
   }
   return 0;

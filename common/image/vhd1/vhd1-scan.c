@@ -69,6 +69,14 @@ struct look {
   struct image_space *space;
 };
 
+static int
+no_memory (const struct look *l, int *err)
+{
+  log_error ("%s: out of memory", l->name);
+  *err = ENOMEM;
+  return -1;
+}
+
 typedef int (*entry_fn) (const struct look *l, uint64_t block, uint32_t sector,
                          int *err);
 
@@ -81,11 +89,8 @@ each_entry (const struct look *l, uint64_t start, uint64_t end, entry_fn fn,
   const uint64_t first = ROUND_DOWN (start, PER_SECTOR);
   const uint64_t all = ROUND_UP (end, PER_SECTOR);
 
-  if (bat == NULL) {
-    log_error ("%s: out of memory", l->name);
-    *err = ENOMEM;
-    return -1;
-  }
+  if (bat == NULL)
+    return no_memory (l, err);
   for (uint64_t at = first; at < all; at += CHUNK / sizeof *bat) {
     const uint64_t n = min_u64 (CHUNK / sizeof *bat, all - at);
 
@@ -147,9 +152,7 @@ claim_entry (const struct look *l, uint64_t block, uint32_t sector, int *err)
     return -1;
   if (image_space_claim (l->space, start, count) >= 0)
     return 0;
-  log_error ("%s: out of memory", l->name);
-  *err = ENOMEM;
-  return -1;
+  return no_memory (l, err);
 }
 
 int
