@@ -183,6 +183,9 @@ look (struct image *i)
   image_used (i);
 }
 
+#define NOTHING (UINT64_MAX - 512)
+
+/* WRITTEN is a sector that stays as it was written, or NOTHING. */
 static void
 change (struct image *i, uint64_t *written)
 {
@@ -191,11 +194,11 @@ change (struct image *i, uint64_t *written)
   int err;
 
   memset (buf, 77, sizeof buf);
-  *written = ROUND_DOWN (limit / 2, 512);
-  if (limit < 2 * BLOCK)
-    *written = size;
-  else
+  *written = NOTHING;
+  if (limit >= 2 * BLOCK) {
+    *written = limit - 1024;
     must (image_write (i, buf, 512, *written, 0, &err));
+  }
   if (limit >= 512)
     must (image_write (i, buf, 512, limit - 512, 0, &err));
   if (limit >= 64 * BLOCK) {
@@ -249,7 +252,7 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
     must (store_resize (file, store_size (file) - 1, &err));
   i = try_open (file, flags);
   if (i != NULL) {
-    uint64_t written = 0;
+    uint64_t written;
 
     look (i);
     if (!(flags & READ_ONLY)) {
