@@ -83,7 +83,18 @@ for t in "${tests[@]}"; do
     esac
 done
 
+# longest: TESTS...: those that took most of the time.
+longest () {
+    local t b
+    for t in "$@"; do
+        b=$(base "$t")
+        sed -n "s|^TIME: \(.*\)|\1 $b|p" "$b.log" 2>/dev/null | tail -n 1
+    done | sort -rn | head -n 12 | sed 's/^/  /'
+}
+
 echo
+echo "The longest:"
+longest "${tests[@]}"
 for f in "${failures[@]}"; do
     echo "=== $f.log (the last lines)"
     tail -n 40 "$f.log" 2>/dev/null || echo "(it did not run)"
