@@ -62,13 +62,14 @@ asked () {
 }
 
 asks () {                       # FILE
-    local command how
-    asked "$1" >"$tmp/asked"
+    local command how code asked
+    code=$(code "$1") asked=$(asked "$1")
     while read -r command how; do
         [[ $command ]] || continue
-        code "$1" | grep -qE "(^|[[:space:](|'\"])$command([[:space:]]|$)" ||
-            continue
-        grep -qE "(^|[^[:alnum:]])($how)([^[:alnum:]]|$)" "$tmp/asked" ||
+        # What is around a word may also be the end of a line.
+        local used="(^|[[:space:](|'\"])$command([[:space:]]|$)"
+        local said="(^|[^[:alnum:]])($how)([^[:alnum:]]|$)"
+        [[ ! $code =~ $used || $asked =~ $said ]] ||
             complain "$1: uses $command and does not say 'requires $command'"
     done <<<"$needs"
 }
