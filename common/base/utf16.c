@@ -14,6 +14,7 @@
 #include "base/utf8.h"
 
 #define BYTE_ORDER_MARK 0xfeff
+#define BYTE_ORDER_MARK_UTF8 "\xef\xbb\xbf"
 
 static bool
 is_high (uint32_t c)
@@ -158,6 +159,12 @@ utf16_encode (const char *text, enum utf16_order order, void *out, size_t n,
   size_t length, used = 0;
 
   *count = 0;
+  if (strncmp (text, BYTE_ORDER_MARK_UTF8, 3) == 0) {
+    if (n < 2)
+      return UTF16_TOO_LONG;
+    put_unit (p, BYTE_ORDER_MARK, order);
+    used = 2;
+  }
   for (; *text != '\0'; text += length) {
     uint32_t c;
     size_t k;

@@ -30,7 +30,8 @@ extern enum utf16_status utf16_decode (const void *p, size_t count,
                                        size_t n);
 
 /* TEXT, UTF-8, as UTF-16 without a terminator in OUT of N bytes, *COUNT
- * in the end; *COUNT is 0 unless UTF16_OK.
+ * in the end; *COUNT is 0 unless UTF16_OK.  If TEXT begins with a byte-order
+ * mark, one more is put in front, so that decoding keeps it.
  */
 extern enum utf16_status utf16_encode (const char *text, enum utf16_order order,
                                        void *out, size_t n, size_t *count);

@@ -30,6 +30,7 @@ static const struct {
   { "\xee\x80\x80", "\xe0\x00", 2 },             /* behind them */
   { "\xef\xbf\xbf", "\xff\xff", 2 },             /* the last of three */
   { "\xf0\x90\x80\x80", "\xd8\x00\xdc\x00", 4 }, /* the first of four */
+  { "\xef\xbb\xbf", "\xfe\xff\xfe\xff", 4 },     /* a mark that is kept */
   { "x\xf4\x8f\xbf\xbfy", "\0x\xdb\xff\xdf\xff\0y", 8 }, /* the last */
 };
 
