@@ -216,7 +216,7 @@ vhd_parent_name_encode (struct vhd_header *h, const char *name)
   status = utf16_encode (name, UTF16_BE, h->parent_name, max, &count);
   if (status != UTF16_OK)
     memset (h->parent_name, 0, sizeof h->parent_name);
-  if (status == UTF16_TOO_LONG && slash != NULL)
+  if (status == UTF16_TOO_LONG && slash != NULL && slash[1] != '\0')
     return vhd_parent_name_encode (h, slash + 1);
   return from_utf16_status (status);
 }

@@ -176,6 +176,8 @@ START_TEST (names)
   ck_assert_int_eq (vhd_parent_name_encode (&h, name), VHD_PATH_TOO_LONG);
   ck_assert_int_eq (vhd_parent_name_decode (&h, out, sizeof out),
                     VHD_PATH_EMPTY);
+  strcpy (name + 300, "/"); /* whose last part is nothing */
+  ck_assert_int_eq (vhd_parent_name_encode (&h, name), VHD_PATH_TOO_LONG);
   ck_assert_int_eq (vhd_parent_name_encode (&h, "\xc3"), VHD_PATH_BAD_UTF8);
 }
 END_TEST
