@@ -105,6 +105,11 @@ http_answer_line (struct http_answer *a, const char *line, size_t n,
     take_etag (a, &f);
   else if (http_field_is (&f, "last-modified"))
     copy (a->validators.last_modified, sizeof a->validators.last_modified, &f);
+  else if (http_field_is (&f, "date"))
+    a->has_date =
+      http_date_parse (f.value, f.value_length, &a->date) == HTTP_HEADER_OK;
+  else if (http_field_is (&f, "x-ms-blob-type"))
+    a->page_blob = value_is (&f, "PageBlob");
   else if (http_field_is (&f, "x-ms-error-code"))
     copy (a->code, sizeof a->code, &f);
   else if (http_field_is (&f, "retry-after"))
@@ -152,6 +157,17 @@ judge_part (const struct http_answer *a, const struct http_question *q)
   return a->has_length && a->length != count ? HTTP_OTHER_LENGTH : HTTP_GOOD;
 }
 
+/* A document about the file, or of its own. */
+static enum http_verdict
+judge_document (const struct http_answer *a, const struct http_question *q)
+{
+  if (a->encoded)
+    return HTTP_ENCODED;
+  if (q->pinned && is_changed (&a->validators, q->validators))
+    return HTTP_CHANGED;
+  return a->has_length && a->length > q->count ? HTTP_OTHER_LENGTH : HTTP_GOOD;
+}
+
 /* Good only if everything was asked for. */
 static enum http_verdict
 judge_whole (const struct http_answer *a, const struct http_question *q)
@@ -181,9 +197,9 @@ http_answer_judge (const struct http_answer *a, const struct http_question *q)
 {
   switch (a->status) {
   case 206:
-    return judge_part (a, q);
+    return q->whole ? HTTP_UNEXPECTED : judge_part (a, q);
   case 200:
-    return judge_whole (a, q);
+    return q->whole ? judge_document (a, q) : judge_whole (a, q);
   case 301:
   case 302:
   case 303:

@@ -27,6 +27,7 @@ struct http_validators {
 
 /* What was asked. */
 struct http_question {
+  bool whole;             /* all there is, at most COUNT bytes; no range */
   uint64_t offset, count; /* count > 0 */
   bool pinned;            /* the following are known */
   uint64_t size;          /* of the file */
@@ -46,7 +47,10 @@ struct http_answer {
   bool encoded; /* Content-Encoding other than identity */
   bool has_retry_after;
   uint64_t retry_after; /* seconds */
-  char code[64];        /* of an error: x-ms-error-code; or "" */
+  bool has_date;
+  int64_t date;   /* seconds since 1970, by the server's clock */
+  bool page_blob; /* x-ms-blob-type says so */
+  char code[64];  /* of an error: x-ms-error-code; or "" */
   struct http_validators validators;
 };
 

@@ -220,7 +220,7 @@ http_range_begin (struct http_range *r)
 
   r->place = NULL;
   r->received = 0;
-  r->tries = r->redirects = 0;
+  r->tries = r->redirects = r->signs = 0;
   r->went_back = false;
   r->due = 0;
   pthread_mutex_lock (&c->lock);

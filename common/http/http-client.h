@@ -20,6 +20,9 @@
  * Messages name the file without what comes after its path, which may be
  * a secret, as credentials are.  Those are sent only to the server that the
  * URL names, never to one that it redirects to.
+ *
+ * A service (struct http_service) knows more of its servers than HTTP does:
+ * how requests are signed, and what their refusals mean.
  */
 
 #ifndef DISKSTACK_HTTP_CLIENT_H
@@ -49,17 +52,51 @@ struct http_message {
   /* The headers that it has, "Name: value". */
   const char *const *header;
   unsigned nheaders;
+  uint64_t mark; /* the signer's own: comes back with a refusal */
 };
 
-/* Adds what signs M; called in the client's thread, anew for each try, and
- * only for the server that the URL names.  0, or -1 with *err.
- */
-typedef int (*http_sign) (void *opaque, const struct http_message *m,
-                          struct http_headers *add, int *err);
+/* An answer of 400 or more. */
+struct http_refusal {
+  const char *url;
+  unsigned status;
+  const char *code; /* x-ms-error-code, or "" */
+  const void *body; /* its first SIZE bytes, at most HTTP_REFUSAL_MAX */
+  size_t size;
+  bool has_date;
+  int64_t date;  /* seconds since 1970, by the server's clock */
+  uint64_t mark; /* of the request */
+};
 
-/* For http_sign: one more header.  0, or -1 if there is no memory. */
+#define HTTP_REFUSAL_MAX 16384
+
+enum http_advice {
+  HTTP_AS_STATUS, /* what the status says is all that is known */
+  HTTP_AGAIN,     /* at once: it will be signed better */
+  HTTP_LATER,     /* as with servers that are busy */
+  HTTP_FOR_GOOD,  /* it is an error */
+};
+
+/* What a service adds to HTTP.  All is called in the client's thread, must
+ * be quick, and concerns only the server that the URL names.  Each may be
+ * NULL.
+ */
+struct http_service {
+  /* Add what signs M, anew for each try.  0, or -1 with *err. */
+  int (*sign) (void *opaque, struct http_message *m, struct http_headers *add,
+               int *err);
+  /* What does F mean?  WHY, of SIZE bytes, is "", or a line for people, with
+   * the status and without secrets.
+   */
+  enum http_advice (*refused) (void *opaque, const struct http_refusal *f,
+                               char *why, size_t size);
+};
+
+/* For sign: one more header.  0, or -1 if there is no memory. */
 extern int http_headers_add (struct http_headers *h, const char *name,
                              const char *value);
+
+/* The same of "Name: value". */
+extern int http_headers_add_line (struct http_headers *h, const char *line);
 
 /* All strings may be NULL, and need to live only while the client is
  * being made.
@@ -84,8 +121,8 @@ struct http_client_options {
   const char *const *header; /* "Name: value" */
   unsigned nheaders;
 
-  http_sign sign;
-  void *sign_opaque;
+  const struct http_service *service; /* NULL: none; both must outlive it */
+  void *service_opaque;
 };
 
 /* What is there if nobody says anything: 5 retries, the first
@@ -115,6 +152,12 @@ extern unsigned http_client_connections (const struct http_client *c);
 extern struct http_object *http_object_open (struct http_client *c,
                                              const char *url);
 
+/* Something at URL that nothing is known of, and that is only fetched as a
+ * whole.  Asks nobody.  NULL after log_error with errno.
+ */
+extern struct http_object *http_object_unseen (struct http_client *c,
+                                               const char *url);
+
 /* Ends what was begun and is not done: its callbacks are called, with
  * ESHUTDOWN, before this returns.  NULL is ignored.
  */
@@ -130,12 +173,23 @@ extern const char *http_object_name (const struct http_object *o);
  */
 extern const char *http_object_version (const struct http_object *o);
 
+/* Is it a page blob of Azure's, by its first answer? */
+extern bool http_object_is_page_blob (const struct http_object *o);
+
 /* A part of a file on its way.  The caller fills in the first members, and
  * must keep it where it is until it is done.
  */
 struct http_range {
   struct http_object *object;
   uint64_t offset, count; /* inside, not empty */
+  /* Instead of a part, the whole of what is at URL, or NULL, the object's:
+   * COUNT bytes at most, and RECEIVED in the end.  It must be about the same
+   * version of the file.  With these headers, too.
+   */
+  bool whole;
+  const char *url;
+  const char *const *header;
+  unsigned nheaders;
   /* Nobody waits for it: comes after all others, is tried only once, and
    * is no error if it fails.
    */
@@ -153,7 +207,7 @@ struct http_range {
   uint64_t received;
   STAILQ_ENTRY (http_range) link;
   struct http_place *place; /* where it is asked for */
-  unsigned tries, redirects;
+  unsigned tries, redirects, signs;
   bool went_back; /* from a redirect to the URL itself */
   int64_t due;    /* not before this time */
 };
@@ -167,5 +221,10 @@ extern void http_range_begin (struct http_range *r);
  */
 extern int http_object_read (struct http_object *o, void *buf, size_t count,
                              uint64_t offset, size_t part, int *err);
+
+/* Wait for R, which needs neither callback, to be received into BUF, of
+ * R->count bytes.  0 or an errno.
+ */
+extern int http_range_wait (struct http_range *r, void *buf);
 
 #endif /* DISKSTACK_HTTP_CLIENT_H */

@@ -40,6 +40,16 @@ enqueue (struct http_client *c, struct http_range *r)
     STAILQ_INSERT_TAIL (&c->wanted, r, link);
 }
 
+/* Where R is to be asked for.  False after log_error if that cannot be. */
+static bool
+set_place (struct http_range *r)
+{
+  if (r->place == NULL)
+    r->place = r->url != NULL ? http_place_create (r->url) :
+                                http_place_ref (r->object->now);
+  return r->place != NULL;
+}
+
 /* What others have begun meanwhile.  False if it is time to end. */
 static bool
 take_incoming (struct http_client *c)
@@ -54,9 +64,10 @@ take_incoming (struct http_client *c)
   pthread_mutex_unlock (&c->lock);
   while ((r = STAILQ_FIRST (&in)) != NULL) {
     STAILQ_REMOVE_HEAD (&in, link);
-    if (r->place == NULL)
-      r->place = http_place_ref (r->object->now);
-    enqueue (c, r);
+    if (set_place (r))
+      enqueue (c, r);
+    else
+      http_range_done (r, EINVAL);
   }
   return !stop;
 }

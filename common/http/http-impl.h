@@ -30,7 +30,11 @@ struct http_transfer {
   struct http_range *range;
   struct http_place *set_up_for; /* the URL that EASY has */
   struct http_headers headers;
+  bool trusted;  /* it is the server that the URL names */
+  uint64_t mark; /* of who signed it */
   struct http_answer answer;
+  char *refusal; /* the body of an error; NULL: none yet */
+  size_t refusal_size;
   enum http_verdict verdict;
   bool judged;       /* the header is complete */
   uint64_t asked;    /* bytes of this try */
@@ -72,6 +76,7 @@ struct http_object {
   struct http_validators validators;
   uint64_t size;
   bool pinned; /* the three above are known */
+  bool page_blob;
   atomic_bool changed;
   unsigned outstanding; /* under the lock: ranges that are not done */
   atomic_bool closing;
@@ -105,7 +110,8 @@ http_question_of (const struct http_range *r)
 {
   const struct http_object *o = r->object;
 
-  return (struct http_question){ .offset = r->offset + r->received,
+  return (struct http_question){ .whole = r->whole,
+                                 .offset = r->offset + r->received,
                                  .count = r->count - r->received,
                                  .pinned = o->pinned,
                                  .size = o->size,

@@ -14,6 +14,9 @@
 #include "base/log.h"
 #include "http/http-impl.h"
 
+/* Bytes. */
+#define PROBE 512
+
 /* Somebody who waits for some ranges. */
 struct waiter {
   pthread_mutex_t lock;
@@ -96,16 +99,27 @@ http_object_read (struct http_object *o, void *buf, size_t count,
 
 /* ------------------------------------------------------------------ */
 
-/* Ask for one byte, which tells everything. */
+int
+http_range_wait (struct http_range *r, void *buf)
+{
+  struct waiter w = WAITER_INIT;
+  struct waited_range one = { .range = *r, .buf = buf };
+  const int err = read_all (&w, &one, 1);
+
+  r->received = one.range.received;
+  return err;
+}
+
+/* Ask for a little, which tells everything.  (For one byte there is a server
+ * that sends all.)
+ */
 static int
 probe (struct http_object *o)
 {
-  struct waiter w = WAITER_INIT;
-  uint8_t byte;
-  struct waited_range one = { .range = { .object = o, .count = 1 },
-                              .buf = &byte };
+  uint8_t start[PROBE];
+  struct http_range r = { .object = o, .count = sizeof start };
 
-  return read_all (&w, &one, 1);
+  return http_range_wait (&r, start);
 }
 
 static void
@@ -122,7 +136,7 @@ mention (const struct http_object *o)
 }
 
 struct http_object *
-http_object_open (struct http_client *c, const char *url)
+http_object_unseen (struct http_client *c, const char *url)
 {
   struct http_object *o = calloc (1, sizeof *o);
   int err;
@@ -140,6 +154,17 @@ http_object_open (struct http_client *c, const char *url)
     return NULL;
   }
   o->now = http_place_ref (o->place);
+  return o;
+}
+
+struct http_object *
+http_object_open (struct http_client *c, const char *url)
+{
+  struct http_object *o = http_object_unseen (c, url);
+  int err;
+
+  if (o == NULL)
+    return NULL;
   err = probe (o);
   if (err == 0) {
     mention (o);
@@ -175,6 +200,12 @@ uint64_t
 http_object_size (const struct http_object *o)
 {
   return o->size;
+}
+
+bool
+http_object_is_page_blob (const struct http_object *o)
+{
+  return o->page_blob;
 }
 
 const char *

@@ -86,7 +86,7 @@ fill (struct http_place *p, CURLU *u)
 static const char *
 refusal (CURLU *u, const char *url)
 {
-  CURLUcode code = curl_url_set (u, CURLUPART_URL, url, 0);
+  CURLUcode code = curl_url_set (u, CURLUPART_URL, url, CURLU_PATH_AS_IS);
   const char *why = NULL;
   char *scheme = NULL;
 
@@ -138,6 +138,8 @@ http_place_unref (struct http_place *p)
   if (p == NULL ||
       atomic_fetch_sub_explicit (&p->refs, 1, memory_order_acq_rel) > 1)
     return;
+  if (p->url != NULL) /* what comes after its path may be a secret */
+    explicit_bzero (p->url, strlen (p->url));
   free (p->url);
   free (p->origin);
   free (p->name);

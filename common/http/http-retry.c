@@ -18,6 +18,8 @@
 #define DELAY_MOST 10000 /* milliseconds */
 /* What a server may ask for, in seconds. */
 #define RETRY_AFTER_MOST 60
+/* How often a request is signed anew because of a refusal. */
+#define SIGNS_MAX 3
 
 /* ------------------------------------------------------------------ */
 /* Saying it */
@@ -35,7 +37,7 @@ give_up (const struct http_transfer *t, const char *why, int error)
     snprintf (status, sizeof status, " (status %d)", t->answer.status);
   if (r->ahead)
     log_debug ("%s: reading ahead: %s%s", name, why, status);
-  else if (!r->object->pinned)
+  else if (!r->object->pinned || r->whole)
     log_error ("%s: %s%s%s%s", name, why, status, *code ? ": " : "", code);
   else
     log_error ("%s: reading %" PRIu64 " bytes at %" PRIu64 ": %s%s%s%s%s", name,
@@ -166,7 +168,10 @@ pin (struct http_transfer *t)
   struct http_object *o = t->range->object;
   const struct http_answer *a = &t->answer;
 
+  if (t->range->whole)
+    return;
   if (!o->pinned) {
+    o->page_blob = a->page_blob;
     o->size = t->verdict == HTTP_EMPTY ? 0 : a->total;
     o->validators = a->validators;
     o->pinned = true;
@@ -215,6 +220,50 @@ broken (struct http_transfer *t, CURLcode code, int *err)
   return 0;
 }
 
+/* With WHY to say of it, and not the status once more. */
+static void
+explain (struct http_transfer *t)
+{
+  t->answer.status = 0;
+  t->answer.code[0] = '\0';
+}
+
+/* The service may know more of V than its status says. */
+static int
+refused (struct http_transfer *t, enum http_verdict v, int *err)
+{
+  const struct http_client_options *o = &t->client->o;
+  const struct http_answer *a = &t->answer;
+  const struct http_refusal f = { .url = t->range->place->url,
+                                  .status = a->status,
+                                  .code = a->code,
+                                  .body = t->refusal,
+                                  .size = t->refusal_size,
+                                  .has_date = a->has_date,
+                                  .date = a->date,
+                                  .mark = t->mark };
+  char text[512] = "";
+  const char *why = http_verdict_string (v);
+  enum http_advice advice = HTTP_AS_STATUS;
+
+  if (o->service != NULL && o->service->refused != NULL && t->trusted &&
+      a->status >= 400)
+    advice = o->service->refused (o->service_opaque, &f, text, sizeof text);
+  if (text[0] != '\0') {
+    explain (t);
+    why = text;
+  }
+  if (advice == HTTP_AGAIN && t->range->signs++ < SIGNS_MAX) {
+    t->range->due = 0;
+    return 1;
+  }
+  if (advice == HTTP_LATER ||
+      (advice == HTTP_AS_STATUS && http_verdict_is_passing (v)))
+    return again (t, why, err);
+  *err = give_up (t, why, http_verdict_errno (v));
+  return 0;
+}
+
 static int
 bad_answer (struct http_transfer *t, int *err)
 {
@@ -226,13 +275,25 @@ bad_answer (struct http_transfer *t, int *err)
        v == HTTP_GONE) &&
       go_back (t->range))
     return 1;
-  if (v == HTTP_CHANGED && t->range->object->pinned)
+  if (v == HTTP_CHANGED && t->range->object->pinned) {
     *err = changed (t);
-  else if (http_verdict_is_passing (v))
-    return again (t, http_verdict_string (v), err);
-  else
-    *err = give_up (t, http_verdict_string (v), http_verdict_errno (v));
-  return 0;
+    return 0;
+  }
+  return refused (t, v, err);
+}
+
+/* Has all come?  Of a file that nothing was known of there may be less than
+ * was asked for.
+ */
+static bool
+is_complete (const struct http_transfer *t)
+{
+  const struct http_range *r = t->range;
+
+  if (t->verdict == HTTP_EMPTY || r->whole)
+    return true;
+  return r->received ==
+         (r->object->pinned ? r->count : min_u64 (r->count, t->answer.total));
 }
 
 int
@@ -247,7 +308,7 @@ http_judge_end (struct http_transfer *t, CURLcode code, int *err)
     return broken (t, code, err);
   if (!t->judged)
     return again (t, "the server did not answer", err);
-  if (t->verdict == HTTP_GOOD && t->range->received < t->range->count)
+  if (!is_complete (t))
     return again (t, "the server sent less than it said", err);
   pin (t);
   return 0;

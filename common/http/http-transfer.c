@@ -14,6 +14,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/align.h"
 #include "base/cleanup.h"
 #include "http/http-impl.h"
 
@@ -23,6 +24,9 @@
 #define ERROR_BODY_MAX 65536
 
 #define BUFFER_SIZE (256l * 1024)
+
+/* Headers of one request that can be signed. */
+#define HEADERS_MAX 64
 
 /* ------------------------------------------------------------------ */
 /* The answer */
@@ -61,6 +65,21 @@ on_header (char *line, size_t size, size_t n, void *opaque)
   return n;
 }
 
+/* The service may be able to read it. */
+static size_t
+take_refusal (struct http_transfer *t, const char *data, size_t n)
+{
+  if (t->client->o.service != NULL && t->refusal == NULL)
+    t->refusal = malloc (HTTP_REFUSAL_MAX);
+  if (t->refusal != NULL) {
+    const size_t part = min_u64 (n, HTTP_REFUSAL_MAX - t->refusal_size);
+
+    memcpy (t->refusal + t->refusal_size, data, part);
+    t->refusal_size += part;
+  }
+  return t->here <= ERROR_BODY_MAX ? n : 0;
+}
+
 static size_t
 on_body (char *data, size_t size, size_t n, void *opaque)
 {
@@ -70,7 +89,7 @@ on_body (char *data, size_t size, size_t n, void *opaque)
   t->last_byte = http_now ();
   t->here += n;
   if (!t->judged || !is_good (t))
-    return t->here <= ERROR_BODY_MAX ? n : 0;
+    return take_refusal (t, data, n);
   if (t->verdict == HTTP_EMPTY || t->here > t->asked) {
     t->verdict = HTTP_OTHER_LENGTH;
     /* What came before is not trusted either. */
@@ -137,6 +156,7 @@ set_rest (struct http_transfer *t)
   code |= curl_easy_setopt (e, CURLOPT_NOSIGNAL, 1l);
   code |= curl_easy_setopt (e, CURLOPT_PROTOCOLS_STR, "http,https");
   code |= curl_easy_setopt (e, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1l);
+  code |= curl_easy_setopt (e, CURLOPT_PATH_AS_IS, 1l); /* as it was signed */
   code |= curl_easy_setopt (e, CURLOPT_BUFFERSIZE, BUFFER_SIZE);
   code |= curl_easy_setopt (e, CURLOPT_TCP_KEEPALIVE, 1l);
   code |= curl_easy_setopt (e, CURLOPT_ERRORBUFFER, t->message);
@@ -164,20 +184,32 @@ http_transfer_create (struct http_client *c)
   return NULL;
 }
 
+/* There are credentials in them. */
+static void
+headers_free (struct http_headers *h)
+{
+  for (struct curl_slist *l = h->list; l != NULL; l = l->next)
+    explicit_bzero (l->data, strlen (l->data));
+  curl_slist_free_all (h->list);
+  h->list = NULL;
+}
+
 void
 http_transfer_free (struct http_transfer *t)
 {
   curl_easy_cleanup (t->easy);
-  curl_slist_free_all (t->headers.list);
+  headers_free (&t->headers);
   http_place_unref (t->set_up_for);
+  free (t->refusal);
   free (t);
 }
 
 /* The URL, and the credentials if they are for its server. */
 static int
-set_place (struct http_transfer *t, struct http_place *p, bool trusted)
+set_place (struct http_transfer *t, struct http_place *p)
 {
   const struct http_client *c = t->client;
+  const bool trusted = t->trusted;
   const struct http_place *own = t->range->object->place;
   const char *user = c->o.user != NULL ? c->o.user : own->user;
   const char *password = c->o.password != NULL ? c->o.password : own->password;
@@ -200,20 +232,28 @@ set_place (struct http_transfer *t, struct http_place *p, bool trusted)
 }
 
 int
-http_headers_add (struct http_headers *h, const char *name, const char *value)
+http_headers_add_line (struct http_headers *h, const char *line)
 {
-  CLEANUP_FREE char *line = NULL;
-  struct curl_slist *l;
+  struct curl_slist *l = curl_slist_append (h->list, line);
 
-  if (asprintf (&line, "%s: %s", name, value) == -1) {
-    line = NULL;
-    return -1;
-  }
-  l = curl_slist_append (h->list, line);
   if (l == NULL)
     return -1;
   h->list = l;
   return 0;
+}
+
+int
+http_headers_add (struct http_headers *h, const char *name, const char *value)
+{
+  char *line = NULL;
+  int r;
+
+  if (asprintf (&line, "%s: %s", name, value) == -1)
+    return -1;
+  r = http_headers_add_line (h, line);
+  explicit_bzero (line, strlen (line));
+  free (line);
+  return r;
 }
 
 /* The part of the file, and that it must be this version of it. */
@@ -224,7 +264,7 @@ add_question (struct http_headers *h, const struct http_question *q)
 
   snprintf (range, sizeof range, "bytes=%" PRIu64 "-%" PRIu64, q->offset,
             q->offset + q->count - 1);
-  if (http_headers_add (h, "Range", range) == -1 ||
+  if ((!q->whole && http_headers_add (h, "Range", range) == -1) ||
       http_headers_add (h, "Accept-Encoding", "identity") == -1)
     return -1;
   if (!q->pinned)
@@ -237,42 +277,54 @@ add_question (struct http_headers *h, const struct http_question *q)
   return 0;
 }
 
-/* The user's own. */
+/* The user's own, and those of R. */
 static int
-add_user_headers (struct http_headers *h, const struct http_client *c)
+add_user_headers (struct http_headers *h, const struct http_client *c,
+                  const struct http_range *r)
 {
   for (const struct curl_slist *l = c->header; l != NULL; l = l->next) {
-    struct curl_slist *longer = curl_slist_append (h->list, l->data);
-
-    if (longer == NULL)
+    if (http_headers_add_line (h, l->data) == -1)
       return -1;
-    h->list = longer;
+  }
+  for (unsigned i = 0; i < r->nheaders; i++) {
+    if (http_headers_add_line (h, r->header[i]) == -1)
+      return -1;
   }
   return 0;
 }
 
-/* What the signer adds; that there is no memory is told with *ERR, too. */
+/* What the service adds; that there is no memory is told with *ERR, too. */
 static int
 add_signature (struct http_transfer *t, const struct http_place *p, int *err)
 {
   const struct http_client_options *o = &t->client->o;
-  const char *header[64];
+  const char *header[HEADERS_MAX];
   struct http_message m = { .method = "GET", .url = p->url, .header = header };
 
-  if (o->sign == NULL)
+  if (o->service == NULL || o->service->sign == NULL)
     return 0;
-  for (const struct curl_slist *l = t->headers.list;
-       l != NULL && m.nheaders < 64; l = l->next)
+  for (const struct curl_slist *l = t->headers.list; l != NULL; l = l->next) {
+    if (m.nheaders == HEADERS_MAX) {
+      *err = EINVAL;
+      return -1;
+    }
     header[m.nheaders++] = l->data;
-  return o->sign (o->sign_opaque, &m, &t->headers, err);
+  }
+  if (o->service->sign (o->service_opaque, &m, &t->headers, err) == -1)
+    return -1;
+  t->mark = m.mark;
+  return 0;
 }
 
 int
 http_transfer_set_up (struct http_transfer *t, struct http_range *r, int *err)
 {
-  const struct http_question q = http_question_of (r);
-  const bool trusted = http_place_same_server (r->place, r->object->place);
+  struct http_question q;
 
+  if (r->whole)
+    r->received = 0;
+  q = http_question_of (r);
+  t->trusted = http_place_same_server (r->place, r->object->place);
   t->range = r;
   t->answer = (struct http_answer){ .status = 0 };
   t->verdict = HTTP_UNEXPECTED;
@@ -280,16 +332,15 @@ http_transfer_set_up (struct http_transfer *t, struct http_range *r, int *err)
   t->asked = q.count;
   t->here = 0;
   t->last_byte = http_now ();
+  t->refusal_size = 0;
   t->message[0] = '\0';
-  curl_slist_free_all (t->headers.list);
-  t->headers.list = NULL;
+  headers_free (&t->headers);
 
   *err = ENOMEM;
-  if (add_question (&t->headers, &q) == -1 ||
-      set_place (t, r->place, trusted) == -1)
+  if (add_question (&t->headers, &q) == -1 || set_place (t, r->place) == -1)
     return -1;
-  if (trusted && (add_user_headers (&t->headers, t->client) == -1 ||
-                  add_signature (t, r->place, err) == -1))
+  if (t->trusted && (add_user_headers (&t->headers, t->client, r) == -1 ||
+                     add_signature (t, r->place, err) == -1))
     return -1;
   return curl_easy_setopt (t->easy, CURLOPT_HTTPHEADER, t->headers.list) ==
              CURLE_OK ?

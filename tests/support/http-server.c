@@ -231,8 +231,12 @@ respond (struct connection *c)
   int fault = HTTP_FAULT_NONE;
 
   sscanf (c->header, "GET %511s", path);
-  if (range == NULL || sscanf (range, "\r\nRange: bytes=%" SCNu64 "-%" SCNu64,
-                               &a.first, &a.last) != 2)
+  if (range == NULL) { /* all of it */
+    a.status = 200;
+    a.last = s->size - 1;
+  }
+  else if (sscanf (range, "\r\nRange: bytes=%" SCNu64 "-%" SCNu64, &a.first,
+                   &a.last) != 2)
     a.status = 400;
   r.first = a.first;
   r.last = a.last;

@@ -325,8 +325,7 @@ END_TEST
 /* ------------------------------------------------------------------ */
 
 static int
-sign (void *opaque, const struct http_message *m, struct http_headers *add,
-      int *err)
+sign (void *opaque, struct http_message *m, struct http_headers *add, int *err)
 {
   unsigned *n = opaque;
   bool has_range = false;
@@ -337,7 +336,22 @@ sign (void *opaque, const struct http_message *m, struct http_headers *add,
     *err = EPERM;
     return -1;
   }
+  m->mark = *n;
   return http_headers_add (add, "Signature", m->url);
+}
+
+/* What was signed for the second time is the server's fault. */
+static enum http_advice
+refused (void *opaque, const struct http_refusal *f, char *why, size_t size)
+{
+  unsigned *n = opaque;
+
+  ck_assert_uint_eq (f->status, 403);
+  ck_assert_uint_eq (f->mark, *n);
+  if (*n == 1)
+    return HTTP_AGAIN;
+  snprintf (why, size, "it said %u", f->status);
+  return *n < 6 ? HTTP_LATER : HTTP_FOR_GOOD;
 }
 
 static int
@@ -353,11 +367,62 @@ START_TEST (signatures)
   unsigned n = 0;
 
   http_server_set (rig.server, is_signed, NULL);
-  rig.o.sign = sign;
-  rig.o.sign_opaque = &n;
+  rig.o.service = &(const struct http_service){ .sign = sign };
+  rig.o.service_opaque = &n;
   open_good ();
   ck_assert_int_eq (read_part (0, 1000, 500), 0);
   ck_assert_int_eq (read_part (0, 1000, 1000), EPERM);
+}
+END_TEST
+
+static int
+sign_only (void *opaque, struct http_message *m, struct http_headers *add,
+           int *err)
+{
+  m->mark = ++*(unsigned *) opaque;
+  return http_headers_add (add, "Signature", m->url);
+}
+
+/* A refusal is read by the service, which knows what to do. */
+START_TEST (refusals)
+{
+  static const struct http_service service = { sign_only, refused };
+  unsigned n = 0;
+
+  rig.o.service = &service;
+  rig.o.service_opaque = &n;
+  rig_fault (&rig, HTTP_FAULT_STATUS + 403, 1);
+  open_good (); /* the second time */
+  ck_assert_uint_eq (n, 2);
+  rig_fault (&rig, HTTP_FAULT_STATUS + 403, 1);
+  ck_assert_int_eq (read_part (0, 1000, 1000), 0); /* later */
+  ck_assert_uint_eq (log_memory_errors (), 0);
+  rig_fault (&rig, HTTP_FAULT_STATUS + 403, 3);
+  ck_assert_int_eq (read_part (0, 1000, 1000), EIO);
+  ck_assert_uint_eq (n, 6); /* at once */
+  ck_assert (log_memory_contains ("bytes at 0: it said 403"));
+}
+END_TEST
+
+/* All of what is somewhere, as far as it fits. */
+START_TEST (documents)
+{
+  static const char *const header[] = { "X-More: 1" };
+  static uint8_t buf[RIG_SIZE];
+  struct http_range r = { .whole = true, .nheaders = 1, .header = header };
+
+  open_good ();
+  r.object = rig.object;
+  r.count = sizeof buf;
+  ck_assert_int_eq (http_range_wait (&r, buf), 0);
+  ck_assert_uint_eq (r.received, RIG_SIZE);
+  ck_assert_mem_eq (buf, rig.data, RIG_SIZE);
+  rig_fault (&rig, HTTP_FAULT_STATUS + 404, 1);
+  ck_assert_int_eq (http_range_wait (&r, buf), EIO);
+  r.count = 1000; /* for which it is too large */
+  ck_assert_int_eq (http_range_wait (&r, buf), EIO);
+  r.url = "nonsense://";
+  ck_assert_int_eq (http_range_wait (&r, buf), EINVAL);
 }
 END_TEST
 
@@ -464,6 +529,8 @@ main (void)
     asks_again_where_it_is,
     redirects_refused,
     signatures,
+    refusals,
+    documents,
     bad_urls,
     thread_comes_late_and_goes,
     closes_in_the_middle,
