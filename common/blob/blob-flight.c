@@ -225,6 +225,15 @@ blob_fetch (struct blob_store *b, uint64_t index, unsigned most, bool ahead)
   return k;
 }
 
+static bool
+is_hole (struct blob_store *b, uint64_t index)
+{
+  uint64_t n = blob_block_size (b, index);
+
+  return b->map != NULL && blob_map_is_hole (b->map, index * b->fetch, &n) &&
+         n == blob_block_size (b, index);
+}
+
 uint64_t
 blob_fetch_ahead (struct blob_store *b, uint64_t start, uint64_t end,
                   unsigned most)
@@ -232,7 +241,7 @@ blob_fetch_ahead (struct blob_store *b, uint64_t start, uint64_t end,
   uint64_t index = start / b->fetch;
   const uint64_t last = DIV_ROUND_UP (end, b->fetch);
 
-  while (index < last && (blob_find (b, index) != NULL ||
+  while (index < last && (blob_find (b, index) != NULL || is_hole (b, index) ||
                           blob_fetch (b, index, most, true) != NULL))
     index++;
   return index * b->fetch;

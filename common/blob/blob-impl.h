@@ -21,6 +21,7 @@
 #include <pthread.h>
 #include <sys/queue.h>
 
+#include "blob/blob-map.h"
 #include "blob/store-http.h"
 
 #define BLOB_STREAMS 8
@@ -75,6 +76,7 @@ struct blob_store {
   struct store store;
   struct http_client *client;
   struct http_object *object;
+  struct blob_map *map; /* of the holes; NULL: nothing is known of any */
   uint64_t size;
   uint32_t fetch;
   unsigned connections;
@@ -123,8 +125,8 @@ extern uint32_t blob_block_size (const struct blob_store *b, uint64_t index);
 extern struct blob_block *blob_fetch (struct blob_store *b, uint64_t index,
                                       unsigned most, bool ahead);
 
-/* Fetch ahead what is not in the table of [START, END), bytes.  Returns how
- * far there was memory.
+/* Fetch ahead what is not in the table of [START, END), bytes, and not in a
+ * hole.  Returns how far there was memory.
  */
 extern uint64_t blob_fetch_ahead (struct blob_store *b, uint64_t start,
                                   uint64_t end, unsigned most);

@@ -144,10 +144,11 @@ read_piece (struct blob_store *b, uint8_t *buf, size_t count, uint64_t offset,
   return err;
 }
 
+/* Where there is data. */
 static int
-http_read (struct store *s, void *buf, size_t count, uint64_t offset, int *err)
+read_data (struct blob_store *b, void *buf, size_t count, uint64_t offset,
+           int *err)
 {
-  struct blob_store *b = to_blob (s);
   unsigned again = 0;
 
   while (count > 0) {
@@ -164,6 +165,36 @@ http_read (struct store *s, void *buf, size_t count, uint64_t offset, int *err)
     count -= done;
   }
   return 0;
+}
+
+static int
+http_read (struct store *s, void *buf, size_t count, uint64_t offset, int *err)
+{
+  struct blob_store *b = to_blob (s);
+  uint64_t n;
+
+  if (b->map == NULL)
+    return read_data (b, buf, count, offset, err);
+  for (; count > 0; count -= n) {
+    n = count;
+    if (blob_map_is_hole (b->map, offset, &n))
+      memset (buf, 0, n);
+    else if (read_data (b, buf, n, offset, err) == -1)
+      return -1;
+    buf = (uint8_t *) buf + n;
+    offset += n;
+  }
+  return 0;
+}
+
+static int
+http_extents (struct store *s, uint64_t count, uint64_t offset, unsigned flags,
+              struct extent_list *out, int *err)
+{
+  struct blob_store *b = to_blob (s);
+
+  return b->map != NULL ? blob_map_extents (b->map, count, offset, out, err) :
+                          extent_list_add (out, count, 0, err);
 }
 
 /* ------------------------------------------------------------------ */
@@ -185,6 +216,7 @@ http_close (struct store *s)
 {
   struct blob_store *b = to_blob (s);
 
+  blob_map_free (b->map);
   http_object_close (b->object);
   http_client_close (b->client);
   blob_cache_fini (b);
@@ -197,6 +229,7 @@ static const struct store_ops http_ops = {
   .name = "http",
   .close = http_close,
   .read = http_read,
+  .extents = http_extents,
   .cache = http_cache,
 };
 
@@ -208,6 +241,7 @@ init (struct blob_store *b, const struct store_http_options *o)
 {
   const struct store_info info = { .read_only = true,
                                    .cache = true,
+                                   .extents = b->map != NULL,
                                    .shared_flush = true,
                                    .physical_sector_size = 4096,
                                    .preferred =
@@ -224,6 +258,19 @@ init (struct blob_store *b, const struct store_http_options *o)
   b->max_window = min_u64 (o->readahead, o->cache_size / SHARE);
   store_init (&b->store, &http_ops, &info, b->size);
   return store_describe (&b->store, "%s", http_object_name (b->object));
+}
+
+/* A page blob that is reached by a URL that is none of Azure's has no map
+ * that could be asked for.
+ */
+static int
+open_map (struct blob_store *b, const char *url)
+{
+  if (!http_object_is_page_blob (b->object) ||
+      http_object_size (b->object) == 0)
+    return 0;
+  b->map = blob_map_create (b->object, url);
+  return b->map != NULL || errno == EINVAL ? 0 : -1;
 }
 
 struct store *
@@ -243,10 +290,10 @@ store_http_create (struct http_client *client, const char *url,
   TAILQ_INIT (&b->wanted);
   TAILQ_INIT (&b->ahead);
   b->object = http_object_open (client, url);
-  if (b->object != NULL && init (b, o) == 0)
+  if (b->object != NULL && open_map (b, url) == 0 && init (b, o) == 0)
     return &b->store;
   saved = errno;
-  if (b->object != NULL)
+  if (b->object != NULL && saved == ENOMEM)
     log_error ("%s: %m", http_object_name (b->object));
   http_close (&b->store);
   errno = saved;

@@ -10,6 +10,7 @@
 #include <strings.h>
 
 #include "base/log.h"
+#include "blob/cloud-service.h"
 #include "image/image-alone.h"
 #include "open/open-url.h"
 
@@ -32,6 +33,7 @@ open_url_options (void)
   if (o.cainfo == NULL)
     o.cainfo = secure_getenv ("SSL_CERT_FILE");
   o.capath = secure_getenv ("SSL_CERT_DIR");
+  o.service = &cloud_service_plain;
   return o;
 }
 

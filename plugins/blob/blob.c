@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * The blob plugin: a file on a web server, or all that is below a URL.
+ * The blob plugin: a file on a web server, of Azure Blob or of S3, or all
+ * that is below a URL, or in a container or bucket.
  * Here are its parameters and what they open; the rest is in store-http,
  * glue-http and glue-plugin.
  */
@@ -17,6 +18,7 @@
 #include "base/align.h"
 #include "base/cleanup.h"
 #include "blob/store-http.h"
+#include "glue/glue-cloud.h"
 #include "glue/glue-http.h"
 #include "glue/glue-params.h"
 #include "glue/glue-plugin.h"
@@ -64,6 +66,7 @@ static char *url, *base_url;
 static int format;
 static struct store_http_options tuning = STORE_HTTP_DEFAULTS;
 static struct glue_http http;
+static struct glue_cloud cloud;
 
 /* ------------------------------------------------------------------ */
 /* What is served */
@@ -72,6 +75,42 @@ static struct glue_http http;
  * from the first export on.
  */
 static struct http_client *client;
+static struct cloud_service *service; /* NULL: there is no need of one */
+
+/* Make both, if they are not there. */
+static int
+ensure_client (void)
+{
+  struct http_client_options o = http.o;
+
+  if (client != NULL)
+    return 0;
+  if (cloud_options_given (&cloud.o)) {
+    service = cloud_service_create (&cloud.o);
+    if (service == NULL)
+      return -1;
+    cloud_service_attach (service, &o);
+  }
+  client = http_client_create (&o);
+  return client != NULL ? 0 : -1;
+}
+
+static void
+close_client (void)
+{
+  http_client_close (client);
+  client = NULL;
+  cloud_service_close (service);
+  service = NULL;
+}
+
+/* Are there several, which clients choose from by name? */
+static bool
+is_by_name (void)
+{
+  return base_url != NULL ||
+         (url == NULL && cloud.o.blob == NULL && cloud.o.key == NULL);
+}
 
 /* As its name has it. */
 static bool
@@ -141,67 +180,6 @@ open_format (struct store *s)
   return disk;
 }
 
-static struct store *
-open_blob (const char *where)
-{
-  struct store *s;
-
-  if (client == NULL)
-    client = http_client_create (&http.o);
-  if (client == NULL)
-    return NULL;
-  s = store_http_create (client, where, &tuning);
-  return s != NULL ? open_format (s) : NULL;
-}
-
-static struct store *
-open_store (const char *name, bool read_only)
-{
-  CLEANUP_FREE char *where = NULL;
-
-  if (base_url == NULL)
-    return open_blob (url);
-  where = http_name_below (base_url, name);
-  if (where != NULL)
-    return open_blob (where);
-  if (errno == EINVAL)
-    nbdkit_error ("export \"%s\" is not the name of a file below base-url=",
-                  name);
-  else
-    nbdkit_error ("export \"%s\": %m", name);
-  return NULL;
-}
-
-static struct glue_exports exports = GLUE_EXPORTS_INIT (open_store);
-
-static void
-close_all (void)
-{
-  glue_plugin_unload (&exports);
-  http_client_close (client);
-  client = NULL;
-}
-
-/* What is wrong is said before the server listens; nothing stays open, as
- * threads do not survive the fork.
- */
-static int
-blob_get_ready (void)
-{
-  struct http_place *place;
-  int r;
-
-  if (base_url != NULL) {
-    place = http_place_create (base_url);
-    http_place_unref (place);
-    exports.close_idle = true;
-    return place != NULL ? 0 : -1;
-  }
-  r = glue_plugin_preopen (&exports, "");
-  close_all ();
-  return r;
-}
-
 /* A URL may hold a secret. */
 static void
 forget (char *s)
@@ -211,6 +189,97 @@ forget (char *s)
   free (s);
 }
 
+/* WHERE, which is forgotten; NULL is none. */
+static struct store *
+open_place (char *where)
+{
+  struct store *s =
+    where != NULL ? store_http_create (client, where, &tuning) : NULL;
+
+  forget (where);
+  return s != NULL ? open_format (s) : NULL;
+}
+
+/* As it is asked for: with what the credentials add to it. */
+static char *
+place_of_url (const char *where)
+{
+  char *r;
+
+  if (service != NULL)
+    return cloud_service_url (service, where, "");
+  r = strdup (where);
+  if (r == NULL)
+    nbdkit_error ("%m");
+  return r;
+}
+
+static char *
+place_below_base (const char *name)
+{
+  char *below = http_name_below (base_url, name), *r;
+
+  if (below == NULL && errno == EINVAL)
+    nbdkit_error ("export \"%s\" is not the name of a file below base-url=",
+                  name);
+  else if (below == NULL)
+    nbdkit_error ("export \"%s\": %m", name);
+  r = below != NULL ? place_of_url (below) : NULL;
+  forget (below);
+  return r;
+}
+
+static struct store *
+open_store (const char *name, bool read_only)
+{
+  if (ensure_client () == -1)
+    return NULL;
+  if (base_url != NULL)
+    return open_place (place_below_base (name));
+  return open_place (url != NULL ? place_of_url (url) :
+                                   cloud_service_url (service, NULL, name));
+}
+
+static struct glue_exports exports = GLUE_EXPORTS_INIT (open_store);
+
+static void
+close_all (void)
+{
+  glue_plugin_unload (&exports);
+  close_client ();
+}
+
+/* There are no names yet. */
+static int
+check_base (void)
+{
+  struct http_place *place;
+
+  if (base_url == NULL)
+    return 0;
+  place = http_place_create (base_url);
+  http_place_unref (place);
+  return place != NULL ? 0 : -1;
+}
+
+/* What is wrong is said before the server listens; nothing stays open, as
+ * threads do not survive the fork.
+ */
+static int
+blob_get_ready (void)
+{
+  int r;
+
+  if (is_by_name ()) {
+    exports.close_idle = true;
+    r = check_base () == -1 ? -1 : ensure_client ();
+  }
+  else
+    r = glue_plugin_preopen (&exports, "");
+  close_all ();
+  return r;
+}
+
 static void
 blob_unload (void)
 {
@@ -218,12 +287,13 @@ blob_unload (void)
   forget (url);
   forget (base_url);
   glue_http_fini (&http);
+  glue_cloud_fini (&cloud);
 }
 
 static void *
 blob_open (int readonly)
 {
-  const char *name = base_url != NULL ? nbdkit_export_name () : "";
+  const char *name = is_by_name () ? nbdkit_export_name () : "";
 
   return name != NULL ? glue_plugin_open (&exports, name, readonly) : NULL;
 }
@@ -291,8 +361,10 @@ static int
 blob_config (const char *key, const char *value)
 {
   const int param = glue_find_word (param_words, key);
-  const int r = glue_http_config (&http, key, value, false);
+  int r = glue_http_config (&http, key, value, false);
 
+  if (r == 0)
+    r = glue_cloud_config (&cloud, key, value);
   if (r != 0)
     return r == 1 ? 0 : -1;
   if (param == -1) {
@@ -307,11 +379,17 @@ blob_config (const char *key, const char *value)
 static int
 blob_config_complete (void)
 {
+  const bool has_place = cloud_options_have_place (&cloud.o);
+
   glue_http_init (&http);
-  if (url == NULL && base_url == NULL)
-    nbdkit_error ("give the URL to serve, or base-url=");
-  else if (url != NULL && base_url != NULL)
-    nbdkit_error ("only one of url= and base-url= may be given");
+  if (url == NULL && base_url == NULL && !has_place)
+    nbdkit_error ("give the URL to serve, or base-url=, container= or bucket=");
+  else if ((url != NULL) + (base_url != NULL) + has_place > 1)
+    nbdkit_error ("only one of url=, base-url=, container= and bucket= may be "
+                  "given");
+  else if (cloud_options_given (&cloud.o) &&
+           (http.o.user != NULL || http.o.password != NULL))
+    nbdkit_error ("user= and password= cannot be used with Azure and S3");
   else if (tuning.range < tuning.fetch)
     nbdkit_error ("range-size= must not be less than fetch=, which is %" PRIu32,
                   tuning.fetch);
@@ -334,6 +412,7 @@ blob_config_complete (void)
   "range-size=<SIZE>     And for at most so much in one request.\n"            \
   "cache-size=<SIZE>     Keep so much in memory, for each export.\n"           \
   "readahead=<SIZE>      Read at most so far ahead; 0 for not at all.\n"       \
+  GLUE_CLOUD_HELP                                                              \
   GLUE_HTTP_HELP
 /* clang-format on */
 
@@ -347,7 +426,7 @@ static struct nbdkit_plugin plugin = {
   .name = "blob",
   .longname = "diskstack blob plugin",
   .version = PACKAGE_VERSION,
-  .description = "Serve files on web servers, read-only.",
+  .description = "Serve files on web servers, Azure and S3, read-only.",
   .unload = blob_unload,
   .config = blob_config,
   .config_complete = blob_config_complete,

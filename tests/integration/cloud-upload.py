@@ -9,6 +9,8 @@
 #       container NAME [blob]           [everybody may read its blobs]
 #       block NAME/BLOB FILE
 #       page NAME/BLOB FILE             sectors of zeroes are left out
+#       sparse NAME/BLOB SIZE           a page blob of zeroes
+#       pages NAME/BLOB OFFSET FILE     into one
 #       clear NAME/BLOB OFFSET COUNT
 #       snapshot NAME/BLOB              prints which
 #       sas NAME[/BLOB] b|bs|c PERMISSIONS START EXPIRY [SNAPSHOT]
@@ -84,11 +86,22 @@ class Azure:
         with open(file, "rb") as f:
             self.put(path, {}, {"x-ms-blob-type": "BlockBlob"}, f.read())
 
+    def sparse(self, path, size):
+        self.put(path, {}, {"x-ms-blob-type": "PageBlob",
+                            "x-ms-blob-content-length": str(size)})
+
+    def pages(self, path, offset, file):
+        with open(file, "rb") as f:
+            data = f.read()
+        last = int(offset) + len(data) - 1
+        self.put(path, {"comp": "page"},
+                 {"x-ms-page-write": "update",
+                  "x-ms-range": f"bytes={offset}-{last}"}, data)
+
     def page(self, path, file):
         with open(file, "rb") as f:
             data = f.read()
-        self.put(path, {}, {"x-ms-blob-type": "PageBlob",
-                            "x-ms-blob-content-length": str(len(data))})
+        self.sparse(path, len(data))
         start = None
         for i in range(0, len(data) + SECTOR, SECTOR):
             has_data = any(data[i:i + SECTOR])

@@ -111,6 +111,29 @@ stop_faulty () {
     faulty_pid=
 }
 
+# start_proxy [USER:PASSWORD]: http-proxy.py, at $proxy; what was asked for
+# is in $tmp/proxy.log.
+start_proxy () {
+    rm -f "$tmp/proxy.port"
+    : >"$tmp/proxy.log"
+    python3 "$srcdir/tests/integration/http-proxy.py" "$tmp/proxy.port" \
+            "$tmp/proxy.log" "$@" >"$tmp/proxy.out" 2>&1 &
+    proxy_pid=$!
+    cleanup_fn stop_proxy
+    wait_until 30 _proxy_or_gone
+    [[ -s $tmp/proxy.port ]] || fail "http-proxy.py: $(<"$tmp/proxy.out")"
+    proxy=http://127.0.0.1:$(<"$tmp/proxy.port")
+}
+
+_proxy_or_gone () { [[ -s $tmp/proxy.port ]] || _is_gone "$proxy_pid"; }
+
+stop_proxy () {
+    [[ ${proxy_pid-} ]] || return 0
+    kill -KILL "$proxy_pid" 2>/dev/null || :
+    wait "$proxy_pid" 2>/dev/null || :
+    proxy_pid=
+}
+
 # tell_faulty on|off: whether faults with N = 0 happen.
 tell_faulty () {
     python3 -c 'import sys, urllib.request
