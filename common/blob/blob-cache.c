@@ -81,6 +81,14 @@ make_free (struct blob_store *b, struct blob_block *k)
     pthread_cond_broadcast (&b->freed);
 }
 
+void
+blob_drop (struct blob_store *b, struct blob_block *k)
+{
+  LIST_REMOVE (k, chain);
+  TAILQ_REMOVE (&b->used, k, place);
+  make_free (b, k);
+}
+
 /* Free the block that was not used for the longest time. */
 static void
 evict (struct blob_store *b)
@@ -90,9 +98,7 @@ evict (struct blob_store *b)
   TAILQ_FOREACH (k, &b->used, place)
   {
     if (k->state == BLOB_WHOLE && k->users == 0) {
-      LIST_REMOVE (k, chain);
-      TAILQ_REMOVE (&b->used, k, place);
-      make_free (b, k);
+      blob_drop (b, k);
       return;
     }
   }
@@ -112,7 +118,7 @@ blob_get_slot (struct blob_store *b, uint64_t index)
   k->state = BLOB_COMING;
   k->index = index;
   k->users = 1;
-  k->have = 0;
+  k->from = k->have = 0;
   k->flight = NULL;
   k->next = NULL;
   LIST_INSERT_HEAD (chain_of (b, index), k, chain);

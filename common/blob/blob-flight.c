@@ -19,7 +19,9 @@
 /* ------------------------------------------------------------------ */
 /* What comes, in the client's thread */
 
-/* The block of F that the byte START of it is in. */
+/* The block of F that the byte START is in, counted from the first one's
+ * beginning.
+ */
 static struct blob_block *
 block_at (struct blob_flight *f, uint64_t start)
 {
@@ -32,7 +34,7 @@ block_at (struct blob_flight *f, uint64_t start)
   return f->now;
 }
 
-/* Take over what is new of N bytes at START of the flight: what came before
+/* Take over what is new of N bytes at START, as above: what came before
  * may be in use already.  Only this thread changes HAVE.
  */
 static void
@@ -62,7 +64,9 @@ take (struct blob_flight *f, uint64_t start, const uint8_t *data, size_t n)
 static void
 on_body (struct http_range *r, const void *data, size_t n)
 {
-  take (container_of (r, struct blob_flight, range), r->received, data, n);
+  struct blob_flight *f = container_of (r, struct blob_flight, range);
+
+  take (f, f->first->from + r->received, data, n);
 }
 
 /* The end of all blocks from K on.  Afterwards the flight is no more. */
@@ -132,7 +136,7 @@ blob_send (struct blob_store *b)
     f->sent = true;
     b->nsent++;
     b->nsent_ahead += r->ahead;
-    r->offset = f->first->index * b->fetch;
+    r->offset = f->first->index * b->fetch + f->first->from;
     r->count = f->last->index * b->fetch + blob_block_size (b, f->last->index) -
                r->offset;
     http_range_begin (r);
@@ -203,6 +207,7 @@ join (struct blob_store *b, struct blob_block *k, unsigned most, bool ahead)
     f = open_flight (b, k->index + 1, most, ahead);
     if (f == NULL)
       return false;
+    f->first->from = f->first->have = 0;
     k->next = f->first;
     f->first = f->now = k;
   }
@@ -211,15 +216,27 @@ join (struct blob_store *b, struct blob_block *k, unsigned most, bool ahead)
   return true;
 }
 
+bool
+blob_extend (struct blob_block *k, uint32_t from)
+{
+  if (k->flight == NULL || k->flight->sent)
+    return false;
+  k->from = k->have = from;
+  return true;
+}
+
 struct blob_block *
-blob_fetch (struct blob_store *b, uint64_t index, unsigned most, bool ahead)
+blob_fetch (struct blob_store *b, uint64_t index, uint32_t from, unsigned most,
+            bool ahead)
 {
   struct blob_block *k = blob_get_slot (b, index);
 
   if (k == NULL)
     return NULL;
-  if (!join (b, k, most, ahead))
+  if (!join (b, k, most, ahead)) {
     begin (b, k, ahead);
+    blob_extend (k, from);
+  }
   if (ahead)
     k->users = 0;
   return k;
@@ -242,7 +259,7 @@ blob_fetch_ahead (struct blob_store *b, uint64_t start, uint64_t end,
   const uint64_t last = DIV_ROUND_UP (end, b->fetch);
 
   while (index < last && (blob_find (b, index) != NULL || is_hole (b, index) ||
-                          blob_fetch (b, index, most, true) != NULL))
+                          blob_fetch (b, index, 0, most, true) != NULL))
     index++;
   return index * b->fetch;
 }

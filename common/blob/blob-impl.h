@@ -6,11 +6,14 @@
  *    there from the moment somebody wants it; it leaves when it is evicted,
  *    which only happens to one that is whole and has no users, or when it
  *    could not be fetched.
- * 2. The first HAVE bytes of a block are the file's, and are never written
+ * 2. The bytes [FROM, HAVE) of a block are the file's, and are never written
  *    again while somebody can see it.  Who has it in use may read them
- *    without the lock.
+ *    without the lock.  FROM only changes before its flight is sent.
  * 3. A block that is not whole belongs to exactly one flight, unless that
  *    has failed; then it is not in the table.
+ *    What is wanted of a block comes first, so FROM need not be 0; but only
+ *    in the first block of a flight.  Who wants what is before it, later,
+ *    has all of it fetched anew, or reads past it while it is in use.
  * 4. Who waits for a free slot has no block in use, so those who have some
  *    come to an end.
  */
@@ -51,7 +54,7 @@ struct blob_block {
   enum blob_state state;
   uint64_t index;
   unsigned users;
-  uint32_t have;              /* bytes from its start on */
+  uint32_t from, have;        /* what is here */
   int err;                    /* of one that failed; EAGAIN: read ahead */
   struct blob_flight *flight; /* of one that is coming */
   struct blob_block *next;    /* in that */
@@ -110,6 +113,9 @@ extern struct blob_block *blob_get_slot (struct blob_store *b, uint64_t index);
 /* One use less. */
 extern void blob_put (struct blob_store *b, struct blob_block *k);
 
+/* K, which is whole and in use by nobody, is forgotten. */
+extern void blob_drop (struct blob_store *b, struct blob_block *k);
+
 /* It could not be fetched. */
 extern void blob_fail (struct blob_store *b, struct blob_block *k, int err);
 
@@ -118,12 +124,17 @@ extern uint32_t blob_block_size (const struct blob_store *b, uint64_t index);
 
 /* blob-flight.c.  All with the lock. */
 
-/* Fetch INDEX, which is not in the table, together with what is next to it
- * if that has not been sent, in flights of at most MOST blocks.  The block
- * is in use by the caller, or, AHEAD, by nobody.  NULL: no slot is free.
+/* Fetch INDEX, which is not in the table, from its byte FROM on, or more,
+ * together with what is next to it if that has not been sent, in flights of
+ * at most MOST blocks.  The block is in use by the caller, or, AHEAD, by
+ * nobody.  NULL: no slot is free.
  */
 extern struct blob_block *blob_fetch (struct blob_store *b, uint64_t index,
-                                      unsigned most, bool ahead);
+                                      uint32_t from, unsigned most,
+                                      bool ahead);
+
+/* Let K have its byte FROM, too, if nothing was sent yet. */
+extern bool blob_extend (struct blob_block *k, uint32_t from);
 
 /* Fetch ahead what is not in the table of [START, END), bytes, and not in a
  * hole.  Returns how far there was memory.

@@ -29,12 +29,37 @@ to_blob (struct store *s)
 /* ------------------------------------------------------------------ */
 /* Reading */
 
+/* What comes at once even over a connection that is new, or was idle: within
+ * that it does not matter where in a block the answer begins.
+ */
+#define FIRST_ROUND (12u * 1024)
+#define PAGE 4096u
+
 /* Blocks that a reader has in use. */
 struct piece {
   uint64_t first; /* index */
+  uint32_t start; /* what it wants of that: from this byte on */
+  uint64_t past;  /* if N is 0: so far, it has to read past the first */
   unsigned n;
   struct blob_block *block[BLOB_PIECE_MAX];
 };
+
+/* The block INDEX from its byte START on, if K, which is in the table, or
+ * NULL, has not got it, or can be given it.
+ */
+static bool
+has_start (struct blob_store *b, struct blob_block **k, uint32_t start)
+{
+  if (*k == NULL || (*k)->from <= start)
+    return true;
+  if (blob_extend (*k, ROUND_DOWN (start, PAGE)))
+    return true;
+  if ((*k)->state != BLOB_WHOLE || (*k)->users > 0)
+    return false;
+  blob_drop (b, *k);
+  *k = NULL;
+  return true;
+}
 
 /* Take into use at most N blocks from P->first on, those that are there
  * and those that have to be fetched.  Not all may be to be had.
@@ -42,12 +67,22 @@ struct piece {
 static void
 collect (struct blob_store *b, struct piece *p, unsigned n)
 {
+  p->past = 0;
   for (p->n = 0; p->n < n; p->n++) {
     const uint64_t index = p->first + p->n;
+    const uint32_t start = p->n == 0 ? p->start : 0;
     struct blob_block *k = blob_find (b, index);
+    const bool is_new = k == NULL;
 
+    if (!has_start (b, &k, start)) {
+      if (p->n == 0)
+        p->past = index * b->fetch + k->from;
+      return;
+    }
     if (k == NULL)
-      k = blob_fetch (b, index, b->max_blocks, false);
+      k = blob_fetch (
+        b, index, is_new && start > FIRST_ROUND ? ROUND_DOWN (start, PAGE) : 0,
+        b->max_blocks, false);
     else {
       k->users++;
       blob_hurry (b, k);
@@ -58,12 +93,14 @@ collect (struct blob_store *b, struct piece *p, unsigned n)
   }
 }
 
-/* The same; at least one block, for which it waits. */
+/* The same; at least one block, for which it waits, unless it has to read
+ * past it.
+ */
 static void
 collect_some (struct blob_store *b, struct piece *p, unsigned n)
 {
   collect (b, p, n);
-  while (p->n == 0) {
+  while (p->n == 0 && p->past == 0) {
     blob_send (b); /* or nothing might ever be freed */
     b->want_slots++;
     pthread_cond_wait (&b->freed, &b->lock);
@@ -129,16 +166,22 @@ static int
 read_piece (struct blob_store *b, uint8_t *buf, size_t count, uint64_t offset,
             size_t *done)
 {
-  struct piece p = { .first = offset / b->fetch };
+  struct piece p = { .first = offset / b->fetch, .start = offset % b->fetch };
   const uint64_t last = (offset + count - 1) / b->fetch;
   int err;
 
   pthread_mutex_lock (&b->lock);
   collect_some (b, &p, min_u64 (last - p.first + 1, b->max_piece));
-  blob_readahead (b, offset,
-                  min_u64 (count, (p.first + p.n) * b->fetch - offset));
+  if (p.n > 0)
+    blob_readahead (b, offset,
+                    min_u64 (count, (p.first + p.n) * b->fetch - offset));
   blob_send (b);
   pthread_mutex_unlock (&b->lock);
+  if (p.n == 0) {
+    *done = min_u64 (count, p.past - offset);
+    http_object_read (b->object, buf, *done, offset, b->fetch, &err);
+    return err;
+  }
   err = copy_piece (b, &p, buf, count, offset, done);
   put_all (b, &p);
   return err;

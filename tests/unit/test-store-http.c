@@ -18,11 +18,12 @@
 
 static struct rig rig;
 static struct store *store;
+static uint32_t fetch = FETCH;
 
 static void
 open_with (uint64_t cache_size, uint64_t readahead)
 {
-  const struct store_http_options o = { .fetch = FETCH,
+  const struct store_http_options o = { .fetch = fetch,
                                         .range = 65536,
                                         .cache_size = cache_size,
                                         .readahead = readahead };
@@ -36,6 +37,7 @@ open_with (uint64_t cache_size, uint64_t readahead)
 static void
 setup (void)
 {
+  fetch = FETCH;
   rig_start (&rig);
 }
 
@@ -100,6 +102,65 @@ START_TEST (asks_once)
   ck_assert_uint_eq (requests (), 1);
   ck_assert_int_eq (reads (RIG_SIZE - 1, 1), 0);
   ck_assert_uint_eq (requests (), 1);
+}
+END_TEST
+
+/* The part that was asked for last. */
+static _Atomic uint64_t asked_first, asked_last;
+
+static int
+note_range (void *opaque, const struct http_server_request *r)
+{
+  atomic_store (&asked_first, r->first);
+  atomic_store (&asked_last, r->last);
+  return HTTP_FAULT_NONE;
+}
+
+static void
+asks_for (uint64_t offset, uint64_t first, uint64_t last)
+{
+  ck_assert_int_eq (reads (offset, 100), 0);
+  ck_assert_uint_eq (requests (), 1);
+  ck_assert_uint_eq (atomic_load (&asked_first), first);
+  ck_assert_uint_eq (atomic_load (&asked_last), last);
+}
+
+/* Where much is fetched, it begins with what is wanted. */
+START_TEST (wanted_first)
+{
+  fetch = 65536;
+  http_server_set (rig.server, note_range, NULL);
+  open_with (16 * 65536, 0);
+  requests ();
+  asks_for (40000, 36864, 65535);
+  ck_assert_int_eq (reads (36864, 28672), 0);
+  ck_assert_uint_eq (requests (), 0);
+  asks_for (65536 + 5000, 65536, 131071); /* then the first is over */
+  asks_for (20000, 0, 65535);
+  ck_assert_int_eq (reads (0, 65536), 0);
+  ck_assert_uint_eq (requests (), 0);
+  asks_for (4 * 65536 + 20000, 4 * 65536 + 16384, RIG_SIZE - 1);
+}
+END_TEST
+
+static void
+wants_more (void *opaque, unsigned index)
+{
+  quick_assert (reads (60000 - 3000 * index, 4000) == 0);
+}
+
+/* Others want what is before that while it comes. */
+START_TEST (wanted_before)
+{
+  fetch = 65536;
+  for (unsigned i = 0; i < 20; i++) {
+    open_with (16 * 65536, 0);
+    threads_run (16, wants_more, NULL);
+    ck_assert_int_eq (reads (0, RIG_SIZE), 0);
+    store_close (store);
+    http_client_close (rig.client);
+  }
+  open_with (16 * 65536, 0);
 }
 END_TEST
 
@@ -192,6 +253,14 @@ START_TEST (little_memory)
 }
 END_TEST
 
+START_TEST (large_blocks)
+{
+  fetch = 16384;
+  open_with (16 * fetch, 65536);
+  threads_run (16, wanders, NULL);
+}
+END_TEST
+
 /* Faults of all kinds, as chance will have them. */
 static int
 often_bad (void *opaque, const struct http_server_request *r)
@@ -274,17 +343,13 @@ int
 main (void)
 {
   const TTest *const tests[] = {
-    what_it_is,
-    asks_once,
-    asks_once_for_all,
-    merges,
-    reads_ahead,
-    caches,
-    little_memory,
-    bad_server,
-    fails_and_recovers,
-    changes,
-    closes_while_reading_ahead,
+    what_it_is,        asks_once,
+    wanted_first,      wanted_before,
+    asks_once_for_all, merges,
+    reads_ahead,       caches,
+    little_memory,     large_blocks,
+    bad_server,        fails_and_recovers,
+    changes,           closes_while_reading_ahead,
   };
   Suite *suite = suite_create ("store-http");
   TCase *c = test_case (suite, "store-http");
