@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/cleanup.h"
 #include "base/parse.h"
 #include "glue/glue-http.h"
 #include "glue/glue-params.h"
@@ -21,10 +22,17 @@ enum param {
   P_CAINFO,
   P_CAPATH,
   P_SSLVERIFY,
+  P_SSL_VERSION,
+  P_SSL_CIPHER_LIST,
+  P_TLS13_CIPHERS,
+  P_SSLCERT,
+  P_SSLKEY,
+  P_SSLKEY_PASSWORD,
   P_NOT_TLS, /* those from here on are not of TLS */
   P_USER = P_NOT_TLS,
   P_PASSWORD,
   P_COOKIE,
+  P_COOKIEFILE,
   P_HEADER,
   P_USER_AGENT,
   P_PROXY,
@@ -32,6 +40,9 @@ enum param {
   P_PROXY_PASSWORD,
   P_UNIX_SOCKET_PATH,
   P_FOLLOWLOCATION,
+  P_PROTOCOLS,
+  P_TCP_KEEPALIVE,
+  P_TCP_NODELAY,
   P_HTTP_VERSION,
   P_CONNECTIONS,
   P_TIMEOUT,
@@ -42,9 +53,16 @@ static const struct glue_word param_words[] = {
   { "cainfo", P_CAINFO },
   { "capath", P_CAPATH },
   { "sslverify", P_SSLVERIFY },
+  { "ssl-version", P_SSL_VERSION },
+  { "ssl-cipher-list", P_SSL_CIPHER_LIST },
+  { "tls13-ciphers", P_TLS13_CIPHERS },
+  { "sslcert", P_SSLCERT },
+  { "sslkey", P_SSLKEY },
+  { "sslkey-password", P_SSLKEY_PASSWORD },
   { "user", P_USER },
   { "password", P_PASSWORD },
   { "cookie", P_COOKIE },
+  { "cookiefile", P_COOKIEFILE },
   { "header", P_HEADER },
   { "user-agent", P_USER_AGENT },
   { "proxy", P_PROXY },
@@ -53,6 +71,9 @@ static const struct glue_word param_words[] = {
   { "unix-socket-path", P_UNIX_SOCKET_PATH },
   { "unix_socket_path", P_UNIX_SOCKET_PATH },
   { "followlocation", P_FOLLOWLOCATION },
+  { "protocols", P_PROTOCOLS },
+  { "tcp-keepalive", P_TCP_KEEPALIVE },
+  { "tcp-nodelay", P_TCP_NODELAY },
   { "http-version", P_HTTP_VERSION },
   { "connections", P_CONNECTIONS },
   { "timeout", P_TIMEOUT },
@@ -65,6 +86,14 @@ static const struct glue_word param_words[] = {
   { "2.0", HTTP_VERSION_2 },
   { "2TLS", HTTP_VERSION_BEST },
   { "2-prior-knowledge", HTTP_VERSION_2_PRIOR },
+  { NULL, -1 },
+}, tls_words[] = {
+  { "default", HTTP_TLS_BEST },
+  { "tlsv1", HTTP_TLS_1_0 },
+  { "tlsv1.0", HTTP_TLS_1_0 },
+  { "tlsv1.1", HTTP_TLS_1_1 },
+  { "tlsv1.2", HTTP_TLS_1_2 },
+  { "tlsv1.3", HTTP_TLS_1_3 },
   { NULL, -1 },
 };
 
@@ -164,6 +193,52 @@ set_version (struct glue_http *h, const char *key, const char *value)
   return r;
 }
 
+/* An empty name only begins to remember cookies. */
+static int
+set_cookiefile (struct glue_http *h, const char *value)
+{
+  if (*value != '\0')
+    return take (h, nbdkit_absolute_path (value), &h->o.cookiefile);
+  h->o.cookiefile = "";
+  return 0;
+}
+
+static int
+set_tls (struct glue_http *h, const char *key, const char *value)
+{
+  int version = 0;
+  const int r = glue_param_word (key, value, tls_words, &version);
+
+  h->o.tls_min = version;
+  return r;
+}
+
+/* Of the protocols that nbdkit-curl-plugin(1) has, those that are here. */
+static int
+set_protocols (struct glue_http *h, const char *value)
+{
+  static const struct glue_word words[] = { { "http", 1 },
+                                            { "https", 2 },
+                                            { NULL, 0 } };
+  static const char *const sets[] = { NULL, "http", "https", NULL };
+  CLEANUP_FREE char *copy = strdup (value);
+  char *saved, *word;
+  int set = 0;
+
+  if (copy == NULL) {
+    nbdkit_error ("%m");
+    return -1;
+  }
+  for (word = strtok_r (copy, ",", &saved); word != NULL;
+       word = strtok_r (NULL, ",", &saved))
+    set |= glue_find_word (words, word);
+  h->o.protocols = sets[set];
+  if (set != 0)
+    return 0;
+  nbdkit_error ("protocols=%s: neither http nor https is among them", value);
+  return -1;
+}
+
 /* Values live as long as the server. */
 static int
 set (struct glue_http *h, enum param param, const char *key, const char *value)
@@ -177,14 +252,29 @@ set (struct glue_http *h, enum param param, const char *key, const char *value)
     return take (h, nbdkit_absolute_path (value), &o->capath);
   case P_SSLVERIFY:
     return set_bool (key, value, &o->no_verify);
+  case P_SSL_VERSION:
+    return set_tls (h, key, value);
+  case P_SSL_CIPHER_LIST:
+    o->ciphers = value;
+    return 0;
+  case P_TLS13_CIPHERS:
+    o->tls13_ciphers = value;
+    return 0;
+  case P_SSLCERT:
+    return take (h, nbdkit_absolute_path (value), &o->sslcert);
+  case P_SSLKEY:
+    return take (h, nbdkit_absolute_path (value), &o->sslkey);
+  case P_SSLKEY_PASSWORD:
+    return set_password (h, value, &o->sslkey_password);
   case P_USER:
     o->user = value;
     return 0;
   case P_PASSWORD:
     return set_password (h, value, &o->password);
   case P_COOKIE:
-    o->cookie = value;
-    return 0;
+    return set_password (h, value, &o->cookie);
+  case P_COOKIEFILE:
+    return set_cookiefile (h, value);
   case P_HEADER:
     return add_header (h, value);
   case P_USER_AGENT:
@@ -202,6 +292,12 @@ set (struct glue_http *h, enum param param, const char *key, const char *value)
     return take (h, nbdkit_absolute_path (value), &o->unix_socket_path);
   case P_FOLLOWLOCATION:
     return set_bool (key, value, &o->no_redirects);
+  case P_PROTOCOLS:
+    return set_protocols (h, value);
+  case P_TCP_KEEPALIVE:
+    return set_bool (key, value, &o->no_tcp_keepalive);
+  case P_TCP_NODELAY:
+    return set_bool (key, value, &o->no_tcp_nodelay);
   case P_HTTP_VERSION:
     return set_version (h, key, value);
   case P_CONNECTIONS:

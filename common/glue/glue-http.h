@@ -24,12 +24,20 @@ struct glue_http {
 #define GLUE_HTTP_TLS_HELP                                                     \
   "cainfo=<FILENAME>     Certificates that vouch for servers.\n"               \
   "capath=<DIRECTORY>    The same, in a folder of hashed names.\n"             \
-  "sslverify=false       Do not check who the server is."
+  "sslverify=false       Do not check who the server is.\n"                    \
+  "ssl-version=<V>       The oldest TLS: tlsv1.0 to tlsv1.3, or default.\n"    \
+  "ssl-cipher-list=<C>   The ciphers for TLS up to 1.2.\n"                     \
+  "tls13-ciphers=<C>     Those for TLS 1.3.\n"                                 \
+  "sslcert=<FILENAME>    The certificate that says who we are.\n"              \
+  "sslkey=<FILENAME>     Its key.\n"                                           \
+  "sslkey-password=<PASSWORD>\n"                                               \
+  "                      The password of the key; -, +FILE and -FD read it."
 
 #define GLUE_HTTP_HELP                                                         \
   "user=<USER>           Log in as this user.\n"                               \
   "password=<PASSWORD>   With this password; -, +FILE and -FD read it.\n"      \
-  "cookie=<COOKIE>       Send this cookie.\n"                                  \
+  "cookie=<COOKIE>       Send this cookie; -, +FILE and -FD read it.\n"        \
+  "cookiefile=<FILENAME> Send the cookies in this file.\n"                     \
   "header=<HEADER>       Send this header; repeatable.\n"                      \
   "user-agent=<AGENT>    Send this user agent.\n"                              \
   "proxy=<PROXY>         Go through this proxy.\n"                             \
@@ -39,6 +47,9 @@ struct glue_http {
   "unix-socket-path=<FILENAME>\n"                                              \
   "                      Connect to this socket instead.\n"                    \
   "followlocation=false  Do not follow redirects.\n"                           \
+  "protocols=<P>,<P>...  Use only these protocols: http, https.\n"             \
+  "tcp-keepalive=false   Do not ask servers that are silent if they live.\n"   \
+  "tcp-nodelay=false     Let the system wait before it sends.\n"               \
   "http-version=<V>      none, 1.0, 1.1, 2.0, 2TLS or 2-prior-knowledge.\n"    \
   "connections=<N>       At most so many connections.\n"                       \
   "timeout=<SECONDS>     What is silent for so long is tried again.\n"         \

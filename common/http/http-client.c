@@ -52,10 +52,15 @@ static int
 own_all (struct http_client *c)
 {
   const char **strings[] = {
-    &c->o.cainfo,     &c->o.capath,         &c->o.proxy,
-    &c->o.proxy_user, &c->o.proxy_password, &c->o.unix_socket_path,
-    &c->o.user_agent, &c->o.user,           &c->o.password,
-    &c->o.cookie,
+    &c->o.protocols,      &c->o.cainfo,
+    &c->o.capath,         &c->o.ciphers,
+    &c->o.tls13_ciphers,  &c->o.sslcert,
+    &c->o.sslkey,         &c->o.sslkey_password,
+    &c->o.proxy,          &c->o.proxy_user,
+    &c->o.proxy_password, &c->o.unix_socket_path,
+    &c->o.user_agent,     &c->o.user,
+    &c->o.password,       &c->o.cookie,
+    &c->o.cookiefile,
   };
 
   for (size_t i = 0; i < sizeof strings / sizeof strings[0]; i++) {

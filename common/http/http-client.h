@@ -45,6 +45,15 @@ enum http_version {
   HTTP_VERSION_2_PRIOR, /* without asking */
 };
 
+/* The oldest version of TLS that will do. */
+enum http_tls {
+  HTTP_TLS_BEST,
+  HTTP_TLS_1_0,
+  HTTP_TLS_1_1,
+  HTTP_TLS_1_2,
+  HTTP_TLS_1_3,
+};
+
 /* A request about to be sent, for who signs it. */
 struct http_message {
   const char *method; /* "GET" */
@@ -108,9 +117,14 @@ struct http_client_options {
   uint32_t timeout;     /* milliseconds without a byte, > 0 */
   enum http_version version;
   bool no_redirects;
+  const char *protocols; /* "http,https", or one of them */
+  bool no_tcp_keepalive, no_tcp_nodelay;
 
   bool no_verify; /* the server's certificate */
   const char *cainfo, *capath;
+  enum http_tls tls_min;
+  const char *ciphers, *tls13_ciphers;
+  const char *sslcert, *sslkey, *sslkey_password; /* the client's own */
 
   const char *proxy, *proxy_user, *proxy_password;
   const char *unix_socket_path;
@@ -118,6 +132,7 @@ struct http_client_options {
   const char *user_agent;
   const char *user, *password; /* instead of those in the URL */
   const char *cookie;
+  const char *cookiefile;    /* of Netscape's or HTTP's form */
   const char *const *header; /* "Name: value" */
   unsigned nheaders;
 

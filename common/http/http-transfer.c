@@ -104,9 +104,23 @@ on_body (char *data, size_t size, size_t n, void *opaque)
 /* ------------------------------------------------------------------ */
 /* The request */
 
+/* What may be NULL, which leaves it as it is. */
+static CURLcode
+set_text (CURL *e, CURLoption option, const char *text)
+{
+  return text != NULL ? curl_easy_setopt (e, option, text) : CURLE_OK;
+}
+
 static int
 set_tls (CURL *e, const struct http_client_options *o)
 {
+  static const long versions[] = {
+    [HTTP_TLS_BEST] = CURL_SSLVERSION_DEFAULT,
+    [HTTP_TLS_1_0] = CURL_SSLVERSION_TLSv1_0,
+    [HTTP_TLS_1_1] = CURL_SSLVERSION_TLSv1_1,
+    [HTTP_TLS_1_2] = CURL_SSLVERSION_TLSv1_2,
+    [HTTP_TLS_1_3] = CURL_SSLVERSION_TLSv1_3,
+  };
   CURLcode code = CURLE_OK;
 
   if (o->no_verify) {
@@ -116,8 +130,13 @@ set_tls (CURL *e, const struct http_client_options *o)
   if (o->cainfo != NULL)
     code |= curl_easy_setopt (e, CURLOPT_CAINFO,
                               *o->cainfo != '\0' ? o->cainfo : NULL);
-  if (o->capath != NULL)
-    code |= curl_easy_setopt (e, CURLOPT_CAPATH, o->capath);
+  code |= set_text (e, CURLOPT_CAPATH, o->capath);
+  code |= curl_easy_setopt (e, CURLOPT_SSLVERSION, versions[o->tls_min]);
+  code |= set_text (e, CURLOPT_SSL_CIPHER_LIST, o->ciphers);
+  code |= set_text (e, CURLOPT_TLS13_CIPHERS, o->tls13_ciphers);
+  code |= set_text (e, CURLOPT_SSLCERT, o->sslcert);
+  code |= set_text (e, CURLOPT_SSLKEY, o->sslkey);
+  code |= set_text (e, CURLOPT_KEYPASSWD, o->sslkey_password);
   return code == CURLE_OK ? 0 : -1;
 }
 
@@ -134,16 +153,18 @@ set_way (CURL *e, const struct http_client_options *o)
   CURLcode code = CURLE_OK;
 
   code |= curl_easy_setopt (e, CURLOPT_HTTP_VERSION, versions[o->version]);
-  if (o->proxy != NULL)
-    code |= curl_easy_setopt (e, CURLOPT_PROXY, o->proxy);
-  if (o->proxy_user != NULL)
-    code |= curl_easy_setopt (e, CURLOPT_PROXYUSERNAME, o->proxy_user);
-  if (o->proxy_password != NULL)
-    code |= curl_easy_setopt (e, CURLOPT_PROXYPASSWORD, o->proxy_password);
-  if (o->unix_socket_path != NULL)
-    code |= curl_easy_setopt (e, CURLOPT_UNIX_SOCKET_PATH, o->unix_socket_path);
-  if (o->user_agent != NULL)
-    code |= curl_easy_setopt (e, CURLOPT_USERAGENT, o->user_agent);
+  code |= curl_easy_setopt (e, CURLOPT_PROTOCOLS_STR,
+                            o->protocols != NULL ? o->protocols : "http,https");
+  code |=
+    curl_easy_setopt (e, CURLOPT_TCP_KEEPALIVE, o->no_tcp_keepalive ? 0l : 1l);
+  code |=
+    curl_easy_setopt (e, CURLOPT_TCP_NODELAY, o->no_tcp_nodelay ? 0l : 1l);
+  code |= set_text (e, CURLOPT_PROXY, o->proxy);
+  code |= set_text (e, CURLOPT_PROXYUSERNAME, o->proxy_user);
+  code |= set_text (e, CURLOPT_PROXYPASSWORD, o->proxy_password);
+  code |= set_text (e, CURLOPT_UNIX_SOCKET_PATH, o->unix_socket_path);
+  code |= set_text (e, CURLOPT_USERAGENT, o->user_agent);
+  code |= set_text (e, CURLOPT_COOKIEFILE, o->cookiefile);
   return code == CURLE_OK ? 0 : -1;
 }
 
@@ -154,11 +175,9 @@ set_rest (struct http_transfer *t)
   CURLcode code = CURLE_OK;
 
   code |= curl_easy_setopt (e, CURLOPT_NOSIGNAL, 1l);
-  code |= curl_easy_setopt (e, CURLOPT_PROTOCOLS_STR, "http,https");
   code |= curl_easy_setopt (e, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1l);
   code |= curl_easy_setopt (e, CURLOPT_PATH_AS_IS, 1l); /* as it was signed */
   code |= curl_easy_setopt (e, CURLOPT_BUFFERSIZE, BUFFER_SIZE);
-  code |= curl_easy_setopt (e, CURLOPT_TCP_KEEPALIVE, 1l);
   code |= curl_easy_setopt (e, CURLOPT_ERRORBUFFER, t->message);
   code |= curl_easy_setopt (e, CURLOPT_PRIVATE, t);
   code |= curl_easy_setopt (e, CURLOPT_HEADERFUNCTION, on_header);

@@ -383,6 +383,32 @@ sign_only (void *opaque, struct http_message *m, struct http_headers *add,
   return http_headers_add (add, "Signature", m->url);
 }
 
+static int
+is_not_signed (void *opaque, const struct http_server_request *r)
+{
+  return strstr (r->header, "Signature") == NULL ? HTTP_FAULT_NONE :
+                                                   HTTP_FAULT_STATUS + 403;
+}
+
+/* What signs is for the server of the URL only. */
+START_TEST (signatures_stay)
+{
+  struct http_server *other = http_server_start (rig.data, RIG_SIZE);
+  unsigned n = 0;
+
+  http_server_set (other, is_not_signed, NULL);
+  http_server_set (rig.server, sends_elsewhere, NULL);
+  http_server_redirect (rig.server, http_server_url (other));
+  rig.o.service = &(const struct http_service){ .sign = sign_only };
+  rig.o.service_opaque = &n;
+  open_good ();
+  ck_assert_int_eq (read_part (0, 1000, 500), 0);
+  ck_assert_uint_eq (n, 1);
+  rig_close (&rig);
+  http_server_stop (other);
+}
+END_TEST
+
 /* A refusal is read by the service, which knows what to do. */
 START_TEST (refusals)
 {
@@ -529,6 +555,7 @@ main (void)
     asks_again_where_it_is,
     redirects_refused,
     signatures,
+    signatures_stay,
     refusals,
     documents,
     bad_urls,

@@ -1,0 +1,93 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+#
+# The ways to a web server: proxies, with passwords and for TLS, client
+# certificates, versions of TLS, protocols, cookies in a file.
+
+set -e -u
+source "${builddir:-.}/tests/functions.sh"
+source "$srcdir/tests/integration/http-functions.sh"
+
+requires_plugin blob
+requires_nginx
+requires_libnbd
+
+mkdir "$tmp/www"
+random_file "$tmp/www/disk" 300K
+make_ca
+nginx_locations="
+    ssl_client_certificate $tmp/ca.pem; ssl_verify_client optional;
+    location /cert { alias $tmp/www/;
+                     if (\$ssl_client_verify != SUCCESS) { return 403; } }
+    location /cookie { alias $tmp/www/;
+                       if (\$cookie_a != 'b') { return 403; } }"
+start_nginx
+tls=(cainfo="$tmp/ca.pem")
+
+served () {                     # ARGS...
+    nbdkit -v -U - blob "$@" --run "nbdcopy \"\$uri\" $tmp/served" \
+           >"$tmp/log" 2>&1 || fail "$*: $(<"$tmp/log")"
+    cmp "$tmp/served" "$tmp/www/disk" || fail "$* is not the disk"
+    ! grep -E 's3cr3t|YTpzM2NyM3Q' "$tmp/log" || fail "a secret"
+}
+# refused PATTERN ARGS...
+refused () { expect_error "$1" nbdkit blob "${@:2}"; }
+
+start_proxy
+served "$http/disk" proxy="$proxy"
+grep -q "^GET /disk? bytes=" "$tmp/proxy.log" || fail "not by the proxy"
+served "$https/disk" "${tls[@]}" proxy="$proxy"
+grep -q "^CONNECT 127.0.0.1:$https_port" "$tmp/proxy.log" || fail "no tunnel"
+: >"$tmp/proxy.log"
+http_proxy=$proxy served "$http/disk"
+[[ -s $tmp/proxy.log ]] || fail "not by the proxy of the environment"
+: >"$tmp/proxy.log"
+http_proxy=$proxy no_proxy=127.0.0.1 served "$http/disk"
+[[ ! -s $tmp/proxy.log ]] || fail "by the proxy, in spite of no_proxy"
+stop_proxy
+
+start_proxy a:s3cr3t
+echo s3cr3t >"$tmp/pass"
+echo wrong >"$tmp/wrong"
+user=(proxy="$proxy" proxy-user=a proxy-password=+"$tmp/pass")
+served "$http/disk" "${user[@]}"
+served "$https/disk" "${tls[@]}" "${user[@]}"
+refused 'the proxy wants a password' "$http/disk" proxy="$proxy"
+refused 'CONNECT' "$https/disk" "${tls[@]}" proxy="$proxy" retries=0
+refused 'the proxy wants a password' "$http/disk" proxy="$proxy" proxy-user=a \
+        proxy-password=+"$tmp/wrong"
+stop_proxy
+refused 'onnect' "$http/disk" proxy="$proxy"
+
+# Who we are.  (The key of the server will do.)
+openssl pkey -in "$tmp/server.key" -aes256 -passout pass:s3cr3t \
+        -out "$tmp/locked.key" 2>"$tmp/openssl.log"
+served "$https/cert/disk" "${tls[@]}" sslcert="$tmp/server.pem" \
+       sslkey="$tmp/server.key"
+served "$https/cert/disk" "${tls[@]}" sslcert="$tmp/server.pem" \
+       sslkey="$tmp/locked.key" sslkey-password=+"$tmp/pass"
+refused 'does not permit it' "$https/cert/disk" "${tls[@]}"
+refused 'key|cert' "$https/cert/disk" "${tls[@]}" sslcert="$tmp/server.pem" \
+        sslkey="$tmp/locked.key" sslkey-password=+"$tmp/wrong"
+
+served "$https/disk" "${tls[@]}" ssl-version=tlsv1.3
+served "$https/disk" "${tls[@]}" ssl-version=tlsv1.2 \
+       ssl-cipher-list=ECDHE-ECDSA-AES128-GCM-SHA256 \
+       tls13-ciphers=TLS_AES_128_GCM_SHA256
+refused 'cipher' "$https/disk" "${tls[@]}" ssl-cipher-list=none-such
+
+served "$http/disk" protocols=http,https,ftp tcp-keepalive=true \
+       tcp-nodelay=false
+refused 'rotocol' "$http/disk" protocols=https
+refused 'neither http nor https' "$http/disk" protocols=ftp,sftp
+refused 'ssl-version' "$http/disk" ssl-version=sslv3
+
+printf '127.0.0.1\tFALSE\t/\tFALSE\t0\ta\tb\n' >"$tmp/cookies"
+served "$http/cookie/disk" cookiefile="$tmp/cookies"
+echo a=b >"$tmp/cookie"
+served "$http/cookie/disk" cookie=+"$tmp/cookie"
+refused 'does not permit it' "$http/cookie/disk"
+
+# The same for images.
+nbdkit vhd1 "file=$https/disk" ssl-version=tlsv1.2 "${tls[@]}" 2>&1 |
+    grep -q 'footer' || fail "vhd1"
