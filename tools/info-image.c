@@ -14,6 +14,7 @@
 
 #include "base/align.h"
 #include "base/log.h"
+#include "image/image-link.h"
 #include "info.h"
 #include "vhd/vhd-footer.h"
 #include "vhdx/vhdx-guid.h"
@@ -241,24 +242,42 @@ report_image (struct report *r, enum disk_format format, struct image *i)
   report_parent (r, format, &info->parent);
 }
 
-void
-info_report_image (struct host_file *f, enum disk_format format,
-                   struct report *r)
+static struct image *
+open_image (struct info_source *s, enum disk_format format)
 {
   const struct disk_options o = { .alone = true };
+  struct store *inner = s->store;
+  struct image_link link;
   struct image *i = NULL;
-  bool has_parent = false;
   struct disk d;
 
-  if (disk_open_file (&d, f, format, &o) == 0) {
-    i = disk_image (&d, true);
-    disk_close (&d);
+  if (s->file != NULL) {
+    if (disk_open_file (&d, s->file, format, &o) == 0) {
+      i = disk_image (&d, true);
+      disk_close (&d);
+    }
+    return i;
   }
+  s->store = NULL; /* it is the image's now */
+  if (image_link_open_store (inner, s->name, disk_image_format (format),
+                             VHD_SIZE_AUTO, &link) == -1)
+    return NULL;
+  return link.image;
+}
+
+void
+info_report_image (struct info_source *s, enum disk_format format,
+                   struct report *r)
+{
+  struct image *i = open_image (s, format);
+  bool has_parent = false;
+
   if (i != NULL) {
     has_parent = image_info (i)->parent.exists;
     report_image (r, format, i);
     image_close (i);
   }
-  if (has_parent)
-    report_chain (r, format, f);
+  /* On a server no parent is looked for. */
+  if (has_parent && s->file != NULL)
+    report_chain (r, format, s->file);
 }

@@ -28,12 +28,12 @@ read_header (struct host_file *f, struct sdb_header *h)
  * its kind, is one.
  */
 static bool
-probe (struct host_file *f)
+probe (const struct info_source *s)
 {
   struct sdb_header h = { 0 };
 
-  return read_header (f, &h) == SDB_OK ||
-         h.application_id == SDB_APPLICATION_ID;
+  return s->file != NULL && (read_header (s->file, &h) == SDB_OK ||
+                             h.application_id == SDB_APPLICATION_ID);
 }
 
 static void
@@ -82,8 +82,9 @@ log_lines (const char *path, char *text)
 }
 
 static void
-report (struct host_file *f, struct report *r)
+report (struct info_source *s, struct report *r)
 {
+  struct host_file *f = s->file;
   const struct layer_sqlite_options o = { .read_only = true };
   struct layer_sqlite_report lr;
   struct sdb_header h = { 0 };
@@ -98,7 +99,7 @@ report (struct host_file *f, struct report *r)
   if (layer_sqlite_inspect (l, &lr, &err) == 0) {
     report_layer (r, &lr);
     if (lr.trouble != NULL)
-      log_lines (host_file_path (f), lr.trouble);
+      log_lines (s->name, lr.trouble);
     free (lr.trouble);
   }
   layer_close (l);

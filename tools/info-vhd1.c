@@ -9,7 +9,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/align.h"
 #include "base/log.h"
@@ -18,41 +17,25 @@
 #include "vhd/vhd-footer.h"
 #include "vhd/vhd-size.h"
 
-/* The bytes [OFFSET, OFFSET+COUNT) of F, or fewer at its end. */
-static size_t
-read_at (struct host_file *f, void *buf, size_t count, uint64_t offset)
-{
-  size_t n = 0;
-  ssize_t r;
-
-  do {
-    r = pread (host_file_fd (f), (char *) buf + n, count - n,
-               (off_t) (offset + n));
-    if (r > 0)
-      n += (size_t) r;
-  } while ((r > 0 && n < count) || (r == -1 && errno == EINTR));
-  return n;
-}
-
 /* The footer that the file ends with. */
 static enum vhd_status
-read_footer (struct host_file *f, struct vhd_footer *footer)
+read_footer (const struct info_source *f, struct vhd_footer *footer)
 {
-  const uint64_t size = (uint64_t) host_file_size (f);
+  const uint64_t size = f->size;
   const uint64_t n = min_u64 (size, VHD_FOOTER_SIZE);
   uint8_t tail[VHD_FOOTER_SIZE];
 
-  return vhd_footer_find (tail, read_at (f, tail, n, size - n), footer);
+  return vhd_footer_find (tail, info_read (f, tail, n, size - n), footer);
 }
 
 /* The copy that a dynamic or differencing one begins with. */
 static enum vhd_status
-read_copy (struct host_file *f, struct vhd_footer *copy)
+read_copy (const struct info_source *f, struct vhd_footer *copy)
 {
   uint8_t head[VHD_FOOTER_SIZE];
 
   memset (copy, 0, sizeof *copy);
-  return read_at (f, head, sizeof head, 0) < sizeof head ?
+  return info_read (f, head, sizeof head, 0) < sizeof head ?
            VHD_TOO_SHORT :
            vhd_footer_parse (head, sizeof head, copy);
 }
@@ -74,7 +57,7 @@ has_copy (const struct vhd_footer *footer)
  * every check of it succeeds.
  */
 static bool
-probe (struct host_file *f)
+probe (const struct info_source *f)
 {
   struct vhd_footer footer;
 
@@ -116,17 +99,17 @@ report_footer (struct report *r, const struct vhd_footer *footer)
 }
 
 static void
-trouble (struct host_file *f, const char *what)
+trouble (const struct info_source *f, const char *what)
 {
-  log_error ("%s: %s", host_file_path (f), what);
+  log_error ("%s: %s", f->name, what);
 }
 
 /* The size that is served, and whether all of it is there. */
 static void
-report_size (struct host_file *f, struct report *r,
+report_size (const struct info_source *f, struct report *r,
              const struct vhd_footer *footer)
 {
-  const uint64_t file_size = (uint64_t) host_file_size (f);
+  const uint64_t file_size = f->size;
   enum vhd_status status;
   uint64_t size;
 
@@ -140,7 +123,7 @@ report_size (struct host_file *f, struct report *r,
 }
 
 static void
-check_copy (struct host_file *f, const struct vhd_footer *footer,
+check_copy (const struct info_source *f, const struct vhd_footer *footer,
             enum vhd_status status)
 {
   struct vhd_footer copy;
@@ -148,8 +131,8 @@ check_copy (struct host_file *f, const struct vhd_footer *footer,
   uint8_t a[VHD_FOOTER_SIZE], b[VHD_FOOTER_SIZE];
 
   if (copy_status != VHD_OK) {
-    log_error ("%s: the copy of the footer at its start: the file %s",
-               host_file_path (f), vhd_status_string (copy_status));
+    log_error ("%s: the copy of the footer at its start: the file %s", f->name,
+               vhd_status_string (copy_status));
     return;
   }
   if (status != VHD_OK)
@@ -161,7 +144,7 @@ check_copy (struct host_file *f, const struct vhd_footer *footer,
 }
 
 static void
-report (struct host_file *f, struct report *r)
+report (struct info_source *f, struct report *r)
 {
   struct vhd_footer footer, copy;
   enum vhd_status status = read_footer (f, &footer);
@@ -171,8 +154,7 @@ report (struct host_file *f, struct report *r)
     footer = copy;
   report_text (r, "subformat", subformat (&footer));
   if (status != VHD_OK)
-    log_error ("%s: the file %s", host_file_path (f),
-               vhd_status_string (status));
+    log_error ("%s: the file %s", f->name, vhd_status_string (status));
   else
     report_size (f, r, &footer);
   report_footer (r, &footer);

@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/log.h"
 #include "base/utf16.h"
@@ -19,24 +18,13 @@
 #define CREATOR_SIZE 512 /* bytes of UTF-16, behind the signature */
 
 static bool
-read_all (struct host_file *f, void *buf, size_t count, uint64_t offset)
+read_all (const struct info_source *f, void *buf, size_t count, uint64_t offset)
 {
-  size_t n = 0;
-  ssize_t r;
-
-  while (n < count) {
-    r = pread (host_file_fd (f), (char *) buf + n, count - n,
-               (off_t) (offset + n));
-    if (r == 0 || (r == -1 && errno != EINTR))
-      return false;
-    if (r > 0)
-      n += (size_t) r;
-  }
-  return true;
+  return info_read (f, buf, count, offset) == count;
 }
 
 static bool
-probe (struct host_file *f)
+probe (const struct info_source *f)
 {
   char signature[8];
 
@@ -45,7 +33,7 @@ probe (struct host_file *f)
 }
 
 static void
-report_creator (struct host_file *f, struct report *r)
+report_creator (const struct info_source *f, struct report *r)
 {
   uint8_t bytes[CREATOR_SIZE];
   char text[2 * CREATOR_SIZE];
@@ -61,7 +49,7 @@ report_creator (struct host_file *f, struct report *r)
 }
 
 static bool
-read_headers (struct host_file *f, struct vhdx_headers *h)
+read_headers (const struct info_source *f, struct vhdx_headers *h)
 {
   uint8_t first[VHDX_HEADER_SIZE], second[VHDX_HEADER_SIZE];
 
@@ -71,20 +59,19 @@ read_headers (struct host_file *f, struct vhdx_headers *h)
 }
 
 static void
-check_headers (struct host_file *f, const struct vhdx_headers *h)
+check_headers (const struct info_source *f, const struct vhdx_headers *h)
 {
   for (unsigned k = 0; k < 2; k++) {
     if (h->status[k] != VHDX_OK)
-      log_error ("%s: header %u: the file %s", host_file_path (f), k + 1,
+      log_error ("%s: header %u: the file %s", f->name, k + 1,
                  vhdx_status_string (h->status[k]));
   }
   if (h->ambiguous)
-    log_error ("%s: two headers with the same sequence number differ",
-               host_file_path (f));
+    log_error ("%s: two headers with the same sequence number differ", f->name);
 }
 
 static void
-report_headers (struct host_file *f, struct report *r)
+report_headers (const struct info_source *f, struct report *r)
 {
   struct vhdx_headers h;
   char id[VHDX_GUID_STRLEN + 1];
@@ -101,7 +88,7 @@ report_headers (struct host_file *f, struct report *r)
 }
 
 static void
-report (struct host_file *f, struct report *r)
+report (struct info_source *f, struct report *r)
 {
   report_creator (f, r);
   report_headers (f, r);

@@ -31,10 +31,10 @@ static const struct info_kind *const kinds[] = {
 };
 
 static const struct info_kind *
-find_kind (struct host_file *f)
+find_kind (const struct info_source *s)
 {
   for (size_t i = 0; i < ARRAY_SIZE (kinds); i++) {
-    if (kinds[i]->probe (f))
+    if (kinds[i]->probe (s))
       return kinds[i];
   }
   return NULL;
@@ -42,15 +42,16 @@ find_kind (struct host_file *f)
 
 /* What every file has. */
 static void
-report_file (struct report *r, struct host_file *f,
+report_file (struct report *r, const struct info_source *s,
              const struct info_kind *kind)
 {
   struct stat st;
 
-  report_text (r, "file", host_file_path (f));
+  report_text (r, "file", s->name);
   report_text (r, "kind", kind->name);
-  report_bytes (r, "file-size", (uint64_t) host_file_size (f));
-  if (!host_file_is_block_device (f) && fstat (host_file_fd (f), &st) == 0)
+  report_bytes (r, "file-size", s->size);
+  if (s->file != NULL && !host_file_is_block_device (s->file) &&
+      fstat (host_file_fd (s->file), &st) == 0)
     report_bytes (r, "file-allocated", (uint64_t) st.st_blocks * 512);
 }
 
@@ -58,9 +59,9 @@ report_file (struct report *r, struct host_file *f,
  * reader of the report knows.
  */
 static size_t
-report_trouble (struct report *r, struct host_file *f)
+report_trouble (struct report *r, const char *path)
 {
-  const char *path = host_file_path (f), *text;
+  const char *text;
   size_t n = 0;
 
   report_list (r, "trouble");
@@ -76,45 +77,52 @@ report_trouble (struct report *r, struct host_file *f)
   return n;
 }
 
+/* 0, or -1 after log_error: it is of no kind that is known, or locked. */
+static int
+find_and_lock (struct info_source *s, const struct info_kind **kind)
+{
+  *kind = find_kind (s);
+  if (*kind == NULL) {
+    log_error (
+      "%s: neither a VHD nor a VHDX%s; if it is a raw image, serve it with "
+      "nbdkit-%s-plugin(1)",
+      s->name, s->file != NULL ? " nor a layer file" : "",
+      s->file != NULL ? "raw" : "blob");
+    return -1;
+  }
+  return s->file != NULL ? host_file_lock (s->file, false) : 0;
+}
+
 static int
 info_file (const char *path, struct report *r)
 {
-  const struct host_file_options o = { .path = path };
-  struct host_file *f = host_file_open (&o);
+  struct info_source s;
   const struct info_kind *kind;
   size_t trouble;
 
-  if (f == NULL)
+  if (info_open (&s, path) == -1)
     return COMMAND_FAILED;
-  kind = find_kind (f);
-  if (kind == NULL) {
-    log_error (
-      "%s: neither a VHD nor a VHDX nor a layer file; if it is a raw image, "
-      "serve it with nbdkit-raw-plugin(1)",
-      path);
-    host_file_unref (f);
-    return COMMAND_FAILED;
-  }
-  if (host_file_lock (f, false) == -1) {
-    host_file_unref (f);
+  if (find_and_lock (&s, &kind) == -1) {
+    info_close (&s);
     return COMMAND_FAILED;
   }
   tool_log_keep ();
   report_begin (r);
-  report_file (r, f, kind);
-  kind->report (f, r);
-  trouble = report_trouble (r, f);
+  report_file (r, &s, kind);
+  kind->report (&s, r);
+  trouble = report_trouble (r, s.name);
   report_end (r);
   tool_log_print ();
-  host_file_unlock (f, false);
-  host_file_unref (f);
+  if (s.file != NULL)
+    host_file_unlock (s.file, false);
+  info_close (&s);
   return trouble > 0 ? COMMAND_TROUBLE : COMMAND_OK;
 }
 
 static void
 print_usage (FILE *f)
 {
-  fprintf (f, "usage: diskstack info [--json] FILE...\n");
+  fprintf (f, "usage: diskstack info [--json] FILE|URL...\n");
 }
 
 int
