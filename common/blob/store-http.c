@@ -5,6 +5,7 @@
 
 #include <config.h>
 
+#include <endian.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -347,4 +348,35 @@ const char *
 store_http_version (struct store *s)
 {
   return http_object_version (to_blob (s)->object);
+}
+
+/* FNV-1a of 128 bits. */
+static unsigned __int128
+add_to_hash (unsigned __int128 hash, const void *bytes, size_t n)
+{
+  const unsigned __int128 prime = ((unsigned __int128) 1 << 88) + 0x13b;
+  const uint8_t *p = bytes;
+
+  for (size_t i = 0; i < n; i++)
+    hash = (hash ^ p[i]) * prime;
+  return hash;
+}
+
+bool
+store_http_id (struct store *s, struct uuid *id)
+{
+  const char *parts[] = { http_object_name (to_blob (s)->object),
+                          store_http_version (s) };
+  const uint64_t size = htole64 (store_size (s));
+  unsigned __int128 hash =
+    ((unsigned __int128) 0x6c62272e07bb0142 << 64) + 0x62b821756295c58d;
+
+  for (unsigned i = 0; i < ARRAY_SIZE (parts); i++)
+    hash = add_to_hash (hash, parts[i], strlen (parts[i]) + 1);
+  hash = add_to_hash (hash, &size, sizeof size);
+  for (unsigned i = 0; i < sizeof id->b; i++)
+    id->b[i] = (uint8_t) (hash >> 8 * i);
+  id->b[6] = (id->b[6] & 0x0f) | 0x80; /* version 8 of RFC 9562: our own way */
+  id->b[8] = (id->b[8] & 0x3f) | 0x80;
+  return *parts[1] != '\0';
 }

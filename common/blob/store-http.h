@@ -42,4 +42,10 @@ extern struct store *store_http_create (struct http_client *client,
 /* What tells this version of the file from others, or "". */
 extern const char *store_http_version (struct store *s);
 
+/* The identity of what is in this version of the file, made of where it is,
+ * its size and its version.  False if the server does not tell versions
+ * apart.
+ */
+extern bool store_http_id (struct store *s, struct uuid *id);
+
 #endif /* DISKSTACK_STORE_HTTP_H */

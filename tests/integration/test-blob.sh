@@ -66,8 +66,16 @@ served "$tmp/data" "$http/disk.vhd" format=vhd1
 served "$tmp/data" "$http/looks" format=vhd1
 served "$tmp/www/looks" "$http/looks" format=flat
 served "$tmp/www/looks" "$http/disk.vhd" format=flat
-nbdkit -U - blob "$http/disk.vhd" --run 'nbdinfo "$uri"' |
-    grep -q 'disk-id=01020304-0506-0708-090a-0b0c0d0e0f10' || fail "no id"
+# The id is that of this version of the file, whatever its footer says.
+id_of () {
+    nbdkit -U - blob "$@" --run 'nbdinfo "$uri"' |
+        grep -o 'disk-id=[-0-9a-f]*' || fail "no id"
+}
+id=$(id_of "$http/disk.vhd?sig=a")
+[[ $(id_of "$http/disk.vhd?sig=b") == "$id" ]] || fail "another id"
+[[ $(id_of "$http/looks" format=vhd1) != "$id" ]] || fail "the same id"
+touch -d '-1 day' "$tmp/www/disk.vhd"
+[[ $(id_of "$http/disk.vhd") != "$id" ]] || fail "the same id as before"
 
 # By name, below a URL.
 start_nbdkit "$tmp/sock" blob base-url="$http?sig=x"
