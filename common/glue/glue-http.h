@@ -21,17 +21,10 @@ struct glue_http {
 };
 
 /* clang-format off */
-#define GLUE_HTTP_TLS_HELP                                                     \
+#define GLUE_HTTP_TRUST_HELP                                                     \
   "cainfo=<FILENAME>     Certificates that vouch for servers.\n"               \
   "capath=<DIRECTORY>    The same, in a folder of hashed names.\n"             \
-  "sslverify=false       Do not check who the server is.\n"                    \
-  "ssl-version=<V>       The oldest TLS: tlsv1.0 to tlsv1.3, or default.\n"    \
-  "ssl-cipher-list=<C>   The ciphers for TLS up to 1.2.\n"                     \
-  "tls13-ciphers=<C>     Those for TLS 1.3.\n"                                 \
-  "sslcert=<FILENAME>    The certificate that says who we are.\n"              \
-  "sslkey=<FILENAME>     Its key.\n"                                           \
-  "sslkey-password=<PASSWORD>\n"                                               \
-  "                      The password of the key; -, +FILE and -FD read it."
+  "sslverify=false       Do not check who the server is."
 
 #define GLUE_HTTP_HELP                                                         \
   "user=<USER>           Log in as this user.\n"                               \
@@ -54,17 +47,24 @@ struct glue_http {
   "connections=<N>       At most so many connections.\n"                       \
   "timeout=<SECONDS>     What is silent for so long is tried again.\n"         \
   "retries=<N>           So often.\n"                                          \
-  GLUE_HTTP_TLS_HELP
+  "ssl-version=<V>       The oldest TLS: tlsv1.0 to tlsv1.3, or default.\n"    \
+  "ssl-cipher-list=<C>   The ciphers for TLS up to 1.2.\n"                     \
+  "tls13-ciphers=<C>     Those for TLS 1.3.\n"                                 \
+  "sslcert=<FILENAME>    The certificate that says who we are.\n"              \
+  "sslkey=<FILENAME>     Its key.\n"                                           \
+  "sslkey-password=<PASSWORD>\n"                                               \
+  "                      The password of the key; -, +FILE and -FD read it.\n" \
+  GLUE_HTTP_TRUST_HELP
 /* clang-format on */
 
 /* Begin with what the environment says. */
 extern void glue_http_init (struct glue_http *h);
 
-/* For .config.  Returns 1 if the key is one of these, or, TLS_ONLY, one of
- * GLUE_HTTP_TLS_HELP; 0 if not, -1 after nbdkit_error.
+/* For .config.  Returns 1 if the key is one of these, or, TRUST_ONLY, one of
+ * GLUE_HTTP_TRUST_HELP; 0 if not, -1 after nbdkit_error.
  */
 extern int glue_http_config (struct glue_http *h, const char *key,
-                             const char *value, bool tls_only);
+                             const char *value, bool trust_only);
 
 extern void glue_http_fini (struct glue_http *h);
 
