@@ -43,10 +43,15 @@ judge (const struct http_answer *a, const struct http_question *q)
   fuzz_assert (*http_verdict_string (v) != '\0');
   if (v != HTTP_GOOD)
     return;
+  fuzz_assert (!a->encoded);
+  if (q->whole) {
+    fuzz_assert (a->status == 200 &&
+                 (!a->has_length || a->length <= q->count));
+    return;
+  }
   fuzz_assert (a->status == 206 || (q->offset == 0 && q->count == q->size));
   fuzz_assert (a->status == 200 ||
                (a->first == q->offset && a->last == q->offset + q->count - 1));
-  fuzz_assert (!a->encoded);
 }
 
 int
@@ -60,6 +65,7 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
   const struct http_question all = {
     .count = 5000, .pinned = true, .size = 5000, .validators = &v
   };
+  const struct http_question document = { .whole = true, .count = 100 };
   const char *p = (const char *) data, *end = p + size;
   struct http_answer a = { .status = 0 };
   struct http_field f;
@@ -79,5 +85,6 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
   judge (&a, &first);
   judge (&a, &later);
   judge (&a, &all);
+  judge (&a, &document);
   return 0;
 }

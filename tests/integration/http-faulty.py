@@ -4,11 +4,13 @@
 #
 # /FAULT/N/anything is FILE, with that fault in every Nth answer but not
 # in the first one, which nbdkit is to be started with; N = 0: in all from
-# the moment on when /on was asked for, until /off.  Listens on the
+# the moment on when /on was asked for, until /off.  The fault "random" is
+# any of those that may pass.  Listens on the
 # loopback, and writes the port into PORT-FILE.
 
 import http.server
 import os
+import random
 import sys
 import threading
 import time
@@ -119,6 +121,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def do_encodes(self, first, last):
         self.part(first, last, headers=[("Content-Encoding", "gzip")])
+
+    def do_random(self, first, last):
+        fault = random.choice(("short", "long", "cut", "closes", "500", "503"))
+        getattr(self, "do_" + fault)(first, last)
 
     def do_retry_after(self, first, last):
         self.answer(503, b"busy", headers=[("Retry-After", "1")])
