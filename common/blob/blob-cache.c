@@ -119,6 +119,7 @@ blob_get_slot (struct blob_store *b, uint64_t index)
   k->index = index;
   k->users = 1;
   k->from = k->have = 0;
+  k->need = UINT32_MAX;
   k->flight = NULL;
   k->next = NULL;
   LIST_INSERT_HEAD (chain_of (b, index), k, chain);

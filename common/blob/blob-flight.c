@@ -34,6 +34,24 @@ block_at (struct blob_flight *f, uint64_t start)
   return f->now;
 }
 
+/* K has its bytes up to HAVE.  Who waits is woken when that is enough, and
+ * without the lock, which is the first thing that he will want.
+ */
+static void
+arrived (struct blob_store *b, struct blob_block *k, uint32_t have)
+{
+  bool enough;
+
+  pthread_mutex_lock (&b->lock);
+  k->have = have;
+  enough = have >= k->need;
+  if (enough)
+    k->need = UINT32_MAX;
+  pthread_mutex_unlock (&b->lock);
+  if (enough)
+    pthread_cond_broadcast (&k->more);
+}
+
 /* Take over what is new of N bytes at START, as above: what came before
  * may be in use already.  Only this thread changes HAVE.
  */
@@ -50,10 +68,7 @@ take (struct blob_flight *f, uint64_t start, const uint8_t *data, size_t n)
 
     if (known < part) {
       memcpy (k->data + at + known, data + known, part - known);
-      LOCK_SCOPE (&b->lock);
-      k->have = at + part;
-      if (k->users > 0)
-        pthread_cond_broadcast (&k->more);
+      arrived (b, k, at + part);
     }
     data += part;
     start += part;

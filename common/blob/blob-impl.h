@@ -55,6 +55,7 @@ struct blob_block {
   uint64_t index;
   unsigned users;
   uint32_t from, have;        /* what is here */
+  uint32_t need;              /* those who wait wake when HAVE is that */
   int err;                    /* of one that failed; EAGAIN: read ahead */
   struct blob_flight *flight; /* of one that is coming */
   struct blob_block *next;    /* in that */

@@ -114,25 +114,27 @@ collect_some (struct blob_store *b, struct piece *p, unsigned n)
 static int
 wait_for (struct blob_store *b, struct blob_block *k, uint32_t need)
 {
-  while (k->have < need && k->state == BLOB_COMING)
+  while (k->have < need && k->state == BLOB_COMING) {
+    k->need = min_u64 (k->need, need);
     pthread_cond_wait (&k->more, &b->lock);
+  }
   return k->have >= need ? 0 : k->err;
 }
 
-/* Copy what [OFFSET, OFFSET+COUNT) has in the block K. */
+/* Wait for what P has of the range up to END.  The last comes first: by then
+ * the others will be there.  0 or an errno; with the lock.
+ */
 static int
-copy (struct blob_store *b, struct blob_block *k, void *buf, size_t count,
-      uint64_t offset)
+wait_for_all (struct blob_store *b, const struct piece *p, uint64_t end)
 {
-  const uint32_t at = offset - k->index * b->fetch;
-  int err;
+  for (unsigned i = p->n; i-- > 0;) {
+    const uint64_t start = (p->first + i) * b->fetch;
+    const int err = wait_for (b, p->block[i], min_u64 (end - start, b->fetch));
 
-  pthread_mutex_lock (&b->lock);
-  err = wait_for (b, k, at + count);
-  pthread_mutex_unlock (&b->lock);
-  if (err == 0)
-    memcpy (buf, k->data + at, count);
-  return err;
+    if (err != 0)
+      return err;
+  }
+  return 0;
 }
 
 static void
@@ -143,23 +145,20 @@ put_all (struct blob_store *b, const struct piece *p)
     blob_put (b, p->block[i]);
 }
 
-/* Copy all that P has of the range; *DONE bytes of it. */
-static int
+/* Copy COUNT bytes at OFFSET, all of which P has. */
+static void
 copy_piece (struct blob_store *b, const struct piece *p, uint8_t *buf,
-            size_t count, uint64_t offset, size_t *done)
+            size_t count, uint64_t offset)
 {
-  *done = 0;
-  for (unsigned i = 0; i < p->n; i++) {
-    const uint64_t at = offset + *done;
-    const size_t part =
-      min_u64 (count - *done, (p->first + i + 1) * b->fetch - at);
-    const int err = copy (b, p->block[i], buf + *done, part, at);
+  size_t done = 0;
 
-    if (err != 0)
-      return err;
-    *done += part;
+  for (unsigned i = 0; i < p->n; i++) {
+    const uint32_t at = (offset + done) % b->fetch;
+    const size_t part = min_u64 (count - done, b->fetch - at);
+
+    memcpy (buf + done, p->block[i]->data + at, part);
+    done += part;
   }
-  return 0;
 }
 
 /* Read a first part of the range; *DONE bytes of it.  0 or an errno. */
@@ -173,17 +172,21 @@ read_piece (struct blob_store *b, uint8_t *buf, size_t count, uint64_t offset,
 
   pthread_mutex_lock (&b->lock);
   collect_some (b, &p, min_u64 (last - p.first + 1, b->max_piece));
+  *done = min_u64 (count, p.n > 0 ? (p.first + p.n) * b->fetch - offset :
+                                    p.past - offset);
   if (p.n > 0)
-    blob_readahead (b, offset,
-                    min_u64 (count, (p.first + p.n) * b->fetch - offset));
+    blob_readahead (b, offset, *done);
   blob_send (b);
+  err = wait_for_all (b, &p, offset + *done);
   pthread_mutex_unlock (&b->lock);
   if (p.n == 0) {
-    *done = min_u64 (count, p.past - offset);
     http_object_read (b->object, buf, *done, offset, b->fetch, &err);
     return err;
   }
-  err = copy_piece (b, &p, buf, count, offset, done);
+  if (err == 0)
+    copy_piece (b, &p, buf, *done, offset);
+  else
+    *done = 0;
   put_all (b, &p);
   return err;
 }

@@ -220,7 +220,7 @@ void
 http_range_begin (struct http_range *r)
 {
   struct http_client *c = r->object->client;
-  bool first;
+  bool wake;
   int err;
 
   r->place = NULL;
@@ -231,15 +231,16 @@ http_range_begin (struct http_range *r)
   pthread_mutex_lock (&c->lock);
   r->object->outstanding++;
   err = ensure_started (c);
-  first = STAILQ_EMPTY (&c->incoming);
   if (err == 0)
     STAILQ_INSERT_TAIL (&c->incoming, r, link);
+  wake = c->asleep;
+  c->asleep = false;
   pthread_mutex_unlock (&c->lock);
   if (err != 0) {
     log_error ("%s: no thread can be started", http_object_name (r->object));
     http_range_done (r, err);
   }
-  else if (first)
+  else if (wake)
     curl_multi_wakeup (c->multi);
 }
 

@@ -60,6 +60,7 @@ take_incoming (struct http_client *c)
 
   pthread_mutex_lock (&c->lock);
   STAILQ_CONCAT (&in, &c->incoming);
+  c->asleep = false;
   stop = c->stop;
   pthread_mutex_unlock (&c->lock);
   while ((r = STAILQ_FIRST (&in)) != NULL) {
@@ -291,6 +292,15 @@ work (struct http_client *c)
   } while (reap (c));
 }
 
+/* Has nobody begun anything meanwhile?  Who does so from now on wakes us. */
+static bool
+may_sleep (struct http_client *c)
+{
+  LOCK_SCOPE (&c->lock);
+  c->asleep = STAILQ_EMPTY (&c->incoming);
+  return c->asleep;
+}
+
 void *
 http_engine (void *client)
 {
@@ -306,7 +316,7 @@ http_engine (void *client)
       end_silent (c);
     }
     wait = take_later (c, look);
-    if (next_queue (c) == NULL)
+    if (next_queue (c) == NULL && may_sleep (c))
       curl_multi_poll (c->multi, NULL, 0, wait, NULL);
   }
   end_ranges (c, true);

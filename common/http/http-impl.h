@@ -58,6 +58,7 @@ struct http_client {
   pthread_cond_t idle;         /* an object has nothing on its way */
   struct http_ranges incoming; /* begun, and not yet seen by the thread */
   bool stop, cancel;           /* wishes; CANCEL: look for closing objects */
+  bool asleep;                 /* the thread is, or soon will be */
   bool started;
   pthread_t thread;
   CURLM *multi;

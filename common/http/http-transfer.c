@@ -23,7 +23,7 @@
  */
 #define ERROR_BODY_MAX 65536
 
-#define BUFFER_SIZE (256l * 1024)
+#define BUFFER_SIZE (128l * 1024)
 
 /* Headers of one request that can be signed. */
 #define HEADERS_MAX 64
