@@ -45,8 +45,7 @@ judge (const struct http_answer *a, const struct http_question *q)
     return;
   fuzz_assert (!a->encoded);
   if (q->whole) {
-    fuzz_assert (a->status == 200 &&
-                 (!a->has_length || a->length <= q->count));
+    fuzz_assert (a->status == 200 && (!a->has_length || a->length <= q->count));
     return;
   }
   fuzz_assert (a->status == 206 || (q->offset == 0 && q->count == q->size));
