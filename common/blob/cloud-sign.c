@@ -174,7 +174,9 @@ on_sign (void *opaque, struct http_message *m, struct http_headers *add,
   enum cloud_status status = CLOUD_NO_MEMORY;
 
   if (request_init (&q, s, m) == 0) {
-    cloud_secret_reserve (&lines, 1024);
+    cloud_secret_reserve (
+      &lines,
+      1024 + (s->session_token != NULL ? strlen (s->session_token) : 0));
     status = sign_kind (s, m, &q.r, &lines);
   }
   if (status == CLOUD_OK && add_lines (add, &lines) == -1)

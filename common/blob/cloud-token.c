@@ -318,6 +318,7 @@ cloud_token_lines (struct cloud_token *t, struct buffer *lines,
   if (t->path == NULL && time (NULL) >= t->renew)
     ask (t);
   *number = t->number;
+  cloud_secret_reserve (lines, t->text.len + 256);
   if (bearer_token_lines (buffer_text (&t->text), lines) == CLOUD_OK)
     return 0;
   *err = ENOMEM;
