@@ -21,8 +21,8 @@ endpoint=https://127.0.0.1:$port/$account
 random_file "$tmp/data" 1M
 SSL_CERT_FILE=$tmp/ca.pem azure container priv -- block priv/disk.img "$tmp/data"
 
-# A token is good for six seconds, and renewed after three.
-python3 "$srcdir/tests/integration/identity.py" "$tmp/port" "$tmp/asked" 6 \
+# A token is good for four seconds, and renewed after two.
+python3 "$srcdir/tests/integration/identity.py" "$tmp/port" "$tmp/asked" 4 \
         >"$tmp/identity.log" 2>&1 &
 identity_pid=$!
 cleanup_fn kill -KILL "$identity_pid"
@@ -44,12 +44,12 @@ want = open("$tmp/data", "rb").read()
 def read(i):
     at = i * 8192 % len(want)
     assert h.pread(4096, at) == want[at:at + 4096]
-end, i = time.monotonic() + 8, 0
+end, i = time.monotonic() + 5, 0
 while time.monotonic() < end:
     read(i)
     i += 1
     time.sleep(0.01)
-time.sleep(7)       # nobody reads while the token ends
+time.sleep(4.5)       # nobody reads while the token ends
 read(i)
 PYTHON
 stop_nbdkit "$tmp/sock"
@@ -66,14 +66,14 @@ expect_error 'onnect' nbdkit blob "${blob[@]}" identity=system \
              identity-endpoint=http://127.0.0.1:1/
 
 # A file: the token in it ends, and another one comes.
-a_token 4 >"$tmp/token"
+a_token 3 >"$tmp/token"
 start_nbdkit "$tmp/sock" -v blob "${blob[@]}" token-file="$tmp/token"
 a_token 3600 >"$tmp/next"
 client "$tmp/sock" <<PYTHON
 import time
 want = open("$tmp/data", "rb").read()
 assert h.pread(4096, 0) == want[:4096]
-time.sleep(5)
+time.sleep(4)
 assert fails(h.pread, 4096, 1 << 19) == errno.EIO
 os.rename("$tmp/next", "$tmp/token")
 assert h.pread(4096, 1 << 19) == want[1 << 19:][:4096]
