@@ -131,8 +131,7 @@ extern uint32_t blob_block_size (const struct blob_store *b, uint64_t index);
  * nobody.  NULL: no slot is free.
  */
 extern struct blob_block *blob_fetch (struct blob_store *b, uint64_t index,
-                                      uint32_t from, unsigned most,
-                                      bool ahead);
+                                      uint32_t from, unsigned most, bool ahead);
 
 /* Let K have its byte FROM, too, if nothing was sent yet. */
 extern bool blob_extend (struct blob_block *k, uint32_t from);
