@@ -13,18 +13,26 @@
 #include "glue/glue-host-file.h"
 #include "glue/glue-params.h"
 #include "glue/glue-plugin.h"
+#include "uring/uring.h"
 
 enum param {
   P_FILE,
   P_FD,
   P_CACHE,
+  P_ENGINE,
   P_FADVISE,
   P_LOCK,
 };
 
 static const struct glue_word param_words[] = {
   { "file", P_FILE }, { "fd", P_FD },     { "cache", P_CACHE },
-  { "fadvise", P_FADVISE }, { "lock", P_LOCK }, { NULL, -1 },
+  { "engine", P_ENGINE }, { "fadvise", P_FADVISE }, { "lock", P_LOCK },
+  { NULL, -1 },
+}, engine_words[] = {
+  { "auto", GLUE_ENGINE_AUTO },
+  { "uring", GLUE_ENGINE_URING },
+  { "threads", GLUE_ENGINE_THREADS },
+  { NULL, -1 },
 }, cache_words[] = {
   { "default", STORE_FILE_CACHE_DEFAULT },
   { "none", STORE_FILE_CACHE_NONE },
@@ -66,7 +74,7 @@ static int
 set (struct glue_host_file *p, enum param param, const char *key,
      const char *value)
 {
-  int cache = 0, r = -1;
+  int cache = 0, engine = 0, r = -1;
 
   switch (param) {
   case P_FILE:
@@ -77,6 +85,10 @@ set (struct glue_host_file *p, enum param param, const char *key,
   case P_CACHE:
     r = glue_param_word (key, value, cache_words, &cache);
     p->options.cache = cache;
+    return r;
+  case P_ENGINE:
+    r = glue_param_word (key, value, engine_words, &engine);
+    p->engine = engine;
     return r;
   case P_FADVISE:
     return glue_param_word (key, value, fadvise_words, &p->options.fadvise);
@@ -98,6 +110,23 @@ glue_host_file_config (struct glue_host_file *p, const char *key,
       set (p, param, key, value) == -1)
     return -1;
   return 1;
+}
+
+int
+glue_host_file_config_complete (const struct glue_host_file *p)
+{
+  if (p->engine != GLUE_ENGINE_URING)
+    return 0;
+  if (p->options.cache != STORE_FILE_CACHE_DIRECT) {
+    nbdkit_error ("engine=uring needs cache=direct: what is in the page cache "
+                  "is copied, and nothing is waited for");
+    return -1;
+  }
+  if (uring_engine () == NULL) {
+    nbdkit_error ("engine=uring: io_uring cannot be used here: %m");
+    return -1;
+  }
+  return 0;
 }
 
 /* ------------------------------------------------------------------ */
@@ -135,6 +164,12 @@ glue_host_file_options (const struct glue_host_file *p,
 {
   struct store_file_options o = p->options;
 
+  if (o.cache == STORE_FILE_CACHE_DIRECT && p->engine != GLUE_ENGINE_THREADS) {
+    o.engine = uring_engine ();
+    if (p->engine == GLUE_ENGINE_AUTO)
+      o.engine_min = STORE_FILE_ENGINE_MIN;
+    nbdkit_debug ("engine: %s", o.engine ? o.engine->name : "threads");
+  }
   o.read_only = read_only || !host_file_is_writable (f);
   return o;
 }

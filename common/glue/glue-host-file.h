@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
  * The parameters of every plugin that serves a file or block device of
- * the host, and the file that they name: file=, fd=, cache=, fadvise=
- * and lock=.
+ * the host, and the file that they name: file=, fd=, cache=, engine=,
+ * fadvise= and lock=.
  */
 
 #ifndef DISKSTACK_GLUE_HOST_FILE_H
@@ -13,12 +13,19 @@
 
 #include "store/store-file.h"
 
+enum glue_engine {
+  GLUE_ENGINE_AUTO,    /* io_uring where it is faster, if it is there */
+  GLUE_ENGINE_URING,   /* io_uring wherever that is possible */
+  GLUE_ENGINE_THREADS, /* one request at a time for each of nbdkit's threads */
+};
+
 struct glue_host_file {
   unsigned given; /* which ones, for glue_param_once */
   char *path;     /* of file=, absolute; or NULL */
   int fd;         /* of fd=; or -1 */
   bool no_lock;
   struct store_file_options options; /* cache=, fadvise= */
+  enum glue_engine engine;
 };
 
 #define GLUE_HOST_FILE_INIT \
@@ -28,6 +35,8 @@ struct glue_host_file {
 
 #define GLUE_HOST_FILE_HELP                                                 \
   "cache=<MODE>          Use of the page cache: default, none or direct.\n" \
+  "engine=<ENGINE>       With cache=direct, I/O is by: auto, uring, "       \
+  "threads.\n"                                                              \
   "fadvise=<MODE>        Access is: normal, random or sequential.\n"        \
   "lock=false            Do not lock the file against other processes."
 
@@ -39,6 +48,11 @@ extern int glue_host_file_config (struct glue_host_file *p, const char *key,
 
 /* The number of a descriptor that a user gives.  Returns as .config. */
 extern int glue_param_fd (const char *key, const char *value, int *r);
+
+/* For .config_complete: do they fit together?  Returns 0, or -1 after
+ * nbdkit_error.
+ */
+extern int glue_host_file_config_complete (const struct glue_host_file *p);
 
 /* For .get_ready: open what file= or fd= says, or create file= with SIZE
  * bytes.  NULL after log_error.

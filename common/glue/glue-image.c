@@ -264,6 +264,8 @@ glue_image_config_complete (struct glue_image *g)
     nbdkit_error ("only one of file= and fd= may be given");
     return -1;
   }
+  if (glue_host_file_config_complete (&g->host) == -1)
+    return -1;
   if (!glue_image_is_new (g))
     return check_existing (g);
   if (!is_given (g, P_SUBFORMAT))

@@ -5,6 +5,10 @@
  * them, cut from one piece of address space; who finds none free waits.
  * The lowest free one is used first, so memory is touched only for as
  * many as were ever in use at once.
+ *
+ * They are in huge pages where the kernel has them, which makes a request
+ * of 1 MiB two thirds as expensive: there are fewer pages to pin, and
+ * fewer pieces for the device.
  */
 
 #ifndef DISKSTACK_ALIGNED_POOL_H
@@ -31,5 +35,14 @@ extern void aligned_pool_free (struct aligned_pool *p);
  */
 extern void *aligned_pool_get (struct aligned_pool *p);
 extern void aligned_pool_put (struct aligned_pool *p, void *buf);
+
+/* The same without waiting: NULL if there is none.  For a thread that has
+ * one, too.
+ */
+extern void *aligned_pool_try_get (struct aligned_pool *p);
+
+/* Which one is it?  From 0 to ALIGNED_POOL_BUFFERS - 1. */
+extern unsigned aligned_pool_index (const struct aligned_pool *p,
+                                    const void *buf);
 
 #endif /* DISKSTACK_ALIGNED_POOL_H */

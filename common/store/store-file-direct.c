@@ -6,7 +6,8 @@
  * into one block of the file system is kept apart by the kernel.)
  *
  * Memory that is not aligned is copied through a buffer of the pool; a
- * request that is larger than one is split.
+ * request that is larger than one is split, unless it is one for the
+ * engine (store-file-batch.c).
  */
 
 #include <config.h>
@@ -37,9 +38,9 @@ file_direct_is_single (const struct store_file *f, size_t count,
  * is not, which happens when it runs into something odd, goes on through
  * the page cache, which takes anything and says what is the matter.
  */
-static int
-transfer_aligned (struct store_file *f, enum file_direction d, void *buf,
-                  size_t count, uint64_t offset)
+int
+file_transfer_aligned (struct store_file *f, enum file_direction d, void *buf,
+                       size_t count, uint64_t offset)
 {
   const uint32_t align =
     f->direct_align > f->memory_align ? f->direct_align : f->memory_align;
@@ -61,25 +62,29 @@ transfer_aligned (struct store_file *f, enum file_direction d, void *buf,
   return 0;
 }
 
-static void
-gather (char *buf, const struct iovec *iov, size_t n)
+void
+file_gather (char *buf, const struct iovec *iov, size_t at, size_t n)
 {
   for (; n > 0; iov++) {
-    const size_t len = min_u64 (n, iov->iov_len);
+    const size_t skip = min_u64 (at, iov->iov_len);
+    const size_t len = min_u64 (n, iov->iov_len - skip);
 
-    memcpy (buf, iov->iov_base, len);
+    memcpy (buf, (const char *) iov->iov_base + skip, len);
+    at -= skip;
     buf += len;
     n -= len;
   }
 }
 
-static void
-scatter (const struct iovec *iov, const char *buf, size_t n)
+void
+file_scatter (const struct iovec *iov, const char *buf, size_t at, size_t n)
 {
   for (; n > 0; iov++) {
-    const size_t len = min_u64 (n, iov->iov_len);
+    const size_t skip = min_u64 (at, iov->iov_len);
+    const size_t len = min_u64 (n, iov->iov_len - skip);
 
-    memcpy (iov->iov_base, buf, len);
+    memcpy ((char *) iov->iov_base + skip, buf, len);
+    at -= skip;
     buf += len;
     n -= len;
   }
@@ -103,11 +108,11 @@ transfer_copied (struct store_file *f, enum file_direction d,
   int r, saved;
 
   if (d != FILE_READ)
-    gather (buf, iov, n);
-  r = transfer_aligned (f, d, buf, n, offset);
+    file_gather (buf, iov, 0, n);
+  r = file_transfer_aligned (f, d, buf, n, offset);
   saved = errno;
   if (d == FILE_READ && r == 0)
-    scatter (iov, buf, n);
+    file_scatter (iov, buf, 0, n);
   aligned_pool_put (f->pool, buf);
   errno = saved;
   return r;
@@ -128,7 +133,11 @@ file_transfer_direct (struct store_file *f, enum file_direction d,
     file_iov_advance (&iov, &niov, 0); /* empty elements */
     n = usable_in_place (f, iov, direct);
     if (n > 0)
-      r = transfer_aligned (f, d, iov->iov_base, n, offset);
+      r = file_transfer_aligned (f, d, iov->iov_base, n, offset);
+    else if (file_wants_batch (f, d, direct)) {
+      n = direct;
+      r = file_transfer_batch (f, d, iov, n, offset);
+    }
     else {
       n = min_u64 (direct, ALIGNED_POOL_SIZE);
       r = transfer_copied (f, d, iov, n, offset);

@@ -2,7 +2,8 @@
  *
  * What the parts of the file store share: store-file.c makes it,
  * store-file-io.c moves data, store-file-direct.c does so without the
- * page cache and store-file-space.c allocates and frees.
+ * page cache, store-file-batch.c in several pieces at once, and
+ * store-file-space.c allocates and frees.
  */
 
 #ifndef DISKSTACK_STORE_FILE_IMPL_H
@@ -11,6 +12,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 #include <sys/uio.h>
 
 #include "base/align.h"
@@ -29,6 +31,15 @@ enum {
   MISSING_ALLOCATE = 8,   /* fallocate without a flag */
   MISSING_ZEROOUT = 16,   /* BLKZEROOUT */
   MISSING_DISCARD = 32,   /* BLKDISCARD */
+  MISSING_ENGINE = 64,    /* channels of the engine */
+};
+
+/* A channel of the engine.  It belongs to whoever has the buffer of the
+ * pool with the same number.
+ */
+struct file_channel {
+  void *channel; /* or NULL */
+  pid_t pid;     /* who opened it */
 };
 
 struct store_file {
@@ -48,6 +59,9 @@ struct store_file {
   uint32_t direct_align; /* offsets and counts must be multiples of this */
   uint32_t memory_align; /* and addresses of this */
   struct aligned_pool *pool;
+  const struct file_engine *engine; /* or NULL */
+  size_t engine_min;                /* bytes of a request that is for it */
+  struct file_channel channels[ALIGNED_POOL_BUFFERS];
 };
 
 static inline struct store_file *
@@ -100,6 +114,28 @@ extern void file_iov_advance (struct iovec **iov, int *niov, size_t n);
 extern int file_transfer_direct (struct store_file *f, enum file_direction d,
                                  struct iovec *iov, int niov, size_t count,
                                  uint64_t offset);
+
+/* The same if everything is aligned and there is no last piece. */
+extern int file_transfer_aligned (struct store_file *f, enum file_direction d,
+                                  void *buf, size_t count, uint64_t offset);
+
+/* Copy N bytes, which begin AT bytes into the vector, to BUF or from it. */
+extern void file_gather (char *buf, const struct iovec *iov, size_t at,
+                         size_t n);
+extern void file_scatter (const struct iovec *iov, const char *buf, size_t at,
+                          size_t n);
+
+/* Is the request, of which COUNT bytes have to be copied, for the engine?
+ * If so, file_transfer_batch moves them, leaving the vector as it is.
+ */
+extern bool file_wants_batch (const struct store_file *f, enum file_direction d,
+                              size_t count);
+extern int file_transfer_batch (struct store_file *f, enum file_direction d,
+                                const struct iovec *iov, size_t count,
+                                uint64_t offset);
+
+/* Before the pool goes. */
+extern void file_close_channels (struct store_file *f);
 
 /* Is a write of this range one single request to the kernel? */
 extern bool file_direct_is_single (const struct store_file *f, size_t count,

@@ -31,6 +31,7 @@ file_close (struct store *s)
 
   if (f->cache == STORE_FILE_CACHE_NONE)
     page_evict_fini (&f->evict);
+  file_close_channels (f);
   aligned_pool_free (f->pool);
   host_file_unlock (f->file, !f->store.info.read_only);
   host_file_unref (f->file);
@@ -309,6 +310,8 @@ store_file_create (struct host_file *file, const struct store_file_options *o)
   f->file = file;
   f->fd = host_file_fd (file);
   f->cache = o->cache;
+  f->engine = o->engine;
+  f->engine_min = o->engine_min;
   f->is_device = host_file_is_block_device (file);
   f->direct_fd = -1;
   if (complete (f, o) == -1) {

@@ -9,6 +9,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "store/aligned-pool.h"
+#include "store/file-engine.h"
 #include "store/host-file.h"
 #include "store/store.h"
 
@@ -24,7 +26,17 @@ struct store_file_options {
   int fadvise;          /* POSIX_FADV_*, 0 is normal */
   uint32_t sector_size; /* 0 is what the medium says, or 512 */
   uint64_t size;        /* serve this many bytes from the start; 0: all */
+  /* For requests of at least so many bytes, if cache is DIRECT and their
+   * memory is not aligned; or NULL.
+   */
+  const struct file_engine *engine;
+  size_t engine_min;
 };
+
+/* The engine_min that makes the best of an engine: what would be several
+ * requests, one after the other.
+ */
+#define STORE_FILE_ENGINE_MIN (ALIGNED_POOL_SIZE + 1)
 
 /* A store over F, which it references.  Takes the lock of a reader or a
  * writer on F.  Returns NULL after log_error.

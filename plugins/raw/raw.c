@@ -231,7 +231,7 @@ raw_config_complete (void)
     nbdkit_error ("create= is not a multiple of sector-size=%u",
                   host.options.sector_size);
   else
-    return 0;
+    return glue_host_file_config_complete (&host);
   return -1;
 }
 

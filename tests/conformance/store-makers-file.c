@@ -11,14 +11,17 @@
 
 #include "conformance/store-suite.h"
 #include "store/store-file.h"
+#include "support/alloc-fault.h"
+#include "uring/uring.h"
 
 static struct store *
 make (struct store_env *env, const struct store_spec *o,
-      enum store_file_cache cache)
+      enum store_file_cache cache, const struct file_engine *engine)
 {
   const bool direct = cache == STORE_FILE_CACHE_DIRECT;
   const struct store_file_options options = { .read_only = o->read_only,
                                               .cache = cache,
+                                              .engine = engine,
                                               .sector_size = o->sector_size };
   char path[4096];
   const struct host_file_options ho = { .path = path,
@@ -39,18 +42,19 @@ make (struct store_env *env, const struct store_spec *o,
 struct store *
 make_file (struct store_env *env, const struct store_spec *o)
 {
-  return make (env, o, STORE_FILE_CACHE_DEFAULT);
+  return make (env, o, STORE_FILE_CACHE_DEFAULT, NULL);
 }
 
 struct store *
 make_file_none (struct store_env *env, const struct store_spec *o)
 {
-  return make (env, o, STORE_FILE_CACHE_NONE);
+  return make (env, o, STORE_FILE_CACHE_NONE, NULL);
 }
 
 /* Not every file system can. */
-struct store *
-make_file_direct (struct store_env *env, const struct store_spec *o)
+static struct store *
+make_direct (struct store_env *env, const struct store_spec *o,
+             const struct file_engine *engine)
 {
   char path[4096];
   int fd;
@@ -62,5 +66,22 @@ make_file_direct (struct store_env *env, const struct store_spec *o)
     return NULL;
   }
   close (fd);
-  return make (env, o, STORE_FILE_CACHE_DIRECT);
+  return make (env, o, STORE_FILE_CACHE_DIRECT, engine);
+}
+
+struct store *
+make_file_direct (struct store_env *env, const struct store_spec *o)
+{
+  return make_direct (env, o, NULL);
+}
+
+/* Every request by the engine, if there is one. */
+struct store *
+make_file_uring (struct store_env *env, const struct store_spec *o)
+{
+  const bool was = alloc_fault_suspend (true);
+  const struct file_engine *engine = uring_engine ();
+
+  alloc_fault_suspend (was);
+  return make_direct (env, o, engine);
 }

@@ -20,7 +20,7 @@ fi
 head -c 4M /dev/urandom > "$tmp/disk"
 sync "$tmp/disk"
 dd if="$tmp/disk" iflag=nocache count=0 status=none
-start_nbdkit "$tmp/sock" raw "$tmp/disk" cache=direct
+start_nbdkit "$tmp/sock" raw "$tmp/disk" cache=direct engine=threads
 [[ $(ls -l /proc/$nbdkit_pid/fd | grep -c "$tmp/disk") == 2 ]] ||
     fail "expected two descriptors"
 

@@ -23,6 +23,7 @@ sqlite3\.h                 common/layer/sqlite
 (openssl/.*|expat)\.h      common/cloud
 curl/.*\.h                 common/http
 libnbd\.h                  common/nbd
+liburing\.h                common/uring
 '
 
 # What pure rooms may use of the system's headers (of stdio, snprintf).
