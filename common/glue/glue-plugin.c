@@ -278,12 +278,14 @@ glue_plugin_can_cache (void *handle)
 /* ------------------------------------------------------------------ */
 /* Data */
 
-/* The result R of an operation as nbdkit wants it. */
+/* The result R of an operation as nbdkit wants it.  (By a pointer: the
+ * arguments of a call may be looked at before the operation is done.)
+ */
 static int
-finish (int r, int err)
+finish (int r, const int *err)
 {
   if (r == -1)
-    nbdkit_set_error (err);
+    nbdkit_set_error (*err);
   return r;
 }
 
@@ -293,7 +295,8 @@ glue_plugin_pread (void *handle, void *buf, uint32_t count, uint64_t offset,
 {
   int err = 0;
 
-  return finish (store_read (to_store (handle), buf, count, offset, &err), err);
+  return finish (store_read (to_store (handle), buf, count, offset, &err),
+                 &err);
 }
 
 int
@@ -304,7 +307,7 @@ glue_plugin_pwrite (void *handle, const void *buf, uint32_t count,
 
   return finish (store_write (to_store (handle), buf, count, offset,
                               glue_store_flags (flags), &err),
-                 err);
+                 &err);
 }
 
 int
@@ -312,7 +315,7 @@ glue_plugin_flush (void *handle, uint32_t flags)
 {
   int err = 0;
 
-  return finish (store_flush (to_store (handle), &err), err);
+  return finish (store_flush (to_store (handle), &err), &err);
 }
 
 int
@@ -322,7 +325,7 @@ glue_plugin_trim (void *handle, uint32_t count, uint64_t offset, uint32_t flags)
 
   return finish (store_trim (to_store (handle), count, offset,
                              glue_store_flags (flags), &err),
-                 err);
+                 &err);
 }
 
 /* EOPNOTSUPP would make nbdkit write zeroes itself, wrongly: see
@@ -337,7 +340,7 @@ glue_plugin_zero (void *handle, uint32_t count, uint64_t offset, uint32_t flags)
 
   if (r == -1 && err == EOPNOTSUPP && !(flags & NBDKIT_FLAG_FAST_ZERO))
     err = EIO;
-  return finish (r, err);
+  return finish (r, &err);
 }
 
 int
@@ -348,7 +351,7 @@ glue_plugin_extents (void *handle, uint32_t count, uint64_t offset,
 
   return finish (
     glue_store_extents (to_store (handle), count, offset, flags, extents, &err),
-    err);
+    &err);
 }
 
 int
@@ -357,5 +360,5 @@ glue_plugin_cache (void *handle, uint32_t count, uint64_t offset,
 {
   int err = 0;
 
-  return finish (store_cache (to_store (handle), count, offset, &err), err);
+  return finish (store_cache (to_store (handle), count, offset, &err), &err);
 }
