@@ -169,6 +169,16 @@ glue_plugin_close (void *handle)
 }
 
 void
+glue_plugin_refresh (struct glue_exports *all)
+{
+  int err;
+
+  LOCK_SCOPE (&all->lock);
+  for (struct glue_export *e = all->list; e != NULL; e = e->next)
+    store_refresh (e->store, &err); /* which has said why not */
+}
+
+void
 glue_plugin_unload (struct glue_exports *all)
 {
   LOCK_SCOPE (&all->lock);

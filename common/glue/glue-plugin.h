@@ -68,6 +68,12 @@ extern int glue_plugin_preopen (struct glue_exports *e, const char *name);
 extern void *glue_plugin_open (struct glue_exports *e, const char *name,
                                int readonly);
 
+/* The medium may have changed its size: take it over, for requests that
+ * come from now on and for new connections.  (What nbdkit told a client
+ * stays.)  May be called by any thread until .unload.
+ */
+extern void glue_plugin_refresh (struct glue_exports *e);
+
 /* For .unload: close every store that is still open. */
 extern void glue_plugin_unload (struct glue_exports *e);
 

@@ -16,6 +16,9 @@
 #include "base/align.h"
 #include "store/host-device.h"
 
+/* Bytes that are discarded or zeroed at once. */
+#define MAX_STEP (UINT64_C (1) << 30)
+
 /* The number in the sysfs file NAME of the device DEV, or DFLT. */
 static uint64_t
 read_number (dev_t dev, const char *name, uint64_t dflt)
@@ -68,16 +71,40 @@ probe_sizes (int fd, struct host_device *d)
     d->optimal_size = optimal;
 }
 
+/* LIMIT, which is 0 if there is none, in whole units, and no more than a
+ * device does in little time.
+ */
+static uint64_t
+make_step (uint64_t limit, uint64_t unit)
+{
+  const uint64_t step = limit == 0 || limit > MAX_STEP ? MAX_STEP : limit;
+
+  return max_u64 (ROUND_DOWN (step, unit), unit);
+}
+
+static void
+probe_zero (dev_t dev, struct host_device *d)
+{
+  const uint64_t limit = read_queue (dev, "write_zeroes_max_bytes", 0);
+
+  d->write_zeroes = limit > 0;
+  d->zero_step = make_step (limit, d->logical_size);
+}
+
 static void
 probe_discard (dev_t dev, struct host_device *d)
 {
+  const uint64_t limit = read_queue (dev, "discard_max_bytes", 0);
+
+  d->discard_step = make_step (limit, d->logical_size);
   d->discard_unit = read_queue (dev, "discard_granularity", 0);
-  if (read_queue (dev, "discard_max_bytes", 0) == 0)
+  if (limit == 0)
     d->discard_unit = 0;
   if (d->discard_unit == 0)
     return;
   if (!IS_ALIGNED (d->discard_unit, d->logical_size))
     d->discard_unit = d->logical_size;
+  d->discard_step = make_step (limit, d->discard_unit);
   d->discard_skew = read_number (dev, "discard_alignment", 0) % d->discard_unit;
 }
 
@@ -85,15 +112,19 @@ void
 host_device_probe (int fd, struct host_device *d)
 {
   unsigned short rotational = 0;
+  int misaligned = 0;
   struct stat st;
 
   *d = (struct host_device){ 0 };
   probe_sizes (fd, d);
   if (ioctl (fd, BLKROTATIONAL, &rotational) == 0)
     d->rotational = rotational != 0;
+  if (ioctl (fd, BLKALIGNOFF, &misaligned) == 0 && misaligned > 0)
+    d->misaligned = misaligned;
   if (fstat (fd, &st) == 0) {
     probe_discard (st.st_rdev, d);
-    d->write_zeroes = read_queue (st.st_rdev, "write_zeroes_max_bytes", 0) > 0;
+    probe_zero (st.st_rdev, d);
+    d->fua = read_queue (st.st_rdev, "fua", 0) != 0;
   }
 }
 

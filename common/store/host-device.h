@@ -20,6 +20,10 @@ struct host_device {
   bool write_zeroes;     /* zeroes without sending any to the device */
   uint64_t discard_unit; /* bytes; 0: cannot discard */
   uint64_t discard_skew; /* where the first unit begins, < discard_unit */
+  uint64_t discard_step; /* at most so much at once; a multiple of the unit */
+  uint64_t zero_step;    /* the same for zeroes, of logical_size */
+  bool fua;              /* of the device, or the kernel flushes instead */
+  uint32_t misaligned;   /* bytes from a physical sector to where it begins */
 };
 
 /* The device that FD is open on. */

@@ -358,6 +358,17 @@ align_resize (struct store *s, uint64_t size, int *err)
   return store_resize (to_align (s)->inner, size, err);
 }
 
+static int
+align_refresh (struct store *s, uint64_t *size, int *err)
+{
+  struct store *inner = to_align (s)->inner;
+
+  if (store_refresh (inner, err) == -1)
+    return -1;
+  *size = store_size (inner);
+  return 0;
+}
+
 static const struct store_ops align_ops = {
   .name = "align",
   .close = align_close,
@@ -370,6 +381,7 @@ static const struct store_ops align_ops = {
   .cache = align_cache,
   .uncache = align_uncache,
   .resize = align_resize,
+  .refresh = align_refresh,
 };
 
 struct store *

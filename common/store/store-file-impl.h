@@ -162,5 +162,6 @@ extern int file_zero (struct store *s, uint64_t count, uint64_t offset,
 extern int file_extents (struct store *s, uint64_t count, uint64_t offset,
                          unsigned flags, struct extent_list *out, int *err);
 extern int file_resize (struct store *s, uint64_t size, int *err);
+extern int file_refresh (struct store *s, uint64_t *size, int *err);
 
 #endif /* DISKSTACK_STORE_FILE_IMPL_H */

@@ -34,7 +34,10 @@ int
 file_failed (const struct store_file *f, const char *what, uint64_t count,
              uint64_t offset, int e, int *err)
 {
-  *err = host_file_errno (e);
+  /* A device that is not there any more will not come back. */
+  *err = f->is_device && (e == ENXIO || e == ENODEV || e == ENOMEDIUM) ?
+           ESHUTDOWN :
+           host_file_errno (e);
   log_error ("%s: %s: offset=%llu count=%llu: %s", what,
              host_file_path (f->file), (unsigned long long) offset,
              (unsigned long long) count,

@@ -108,20 +108,37 @@ try_punch_and_allocate (struct store_file *f, uint64_t count, uint64_t offset,
                         count, offset, err);
 }
 
-/* Call the ioctl on a range of the device. */
+/* Call the ioctl on a range of the device, on at most STEP bytes at once,
+ * so that a signal or the end of the server has to wait no longer than for
+ * one.  If the first is not supported, nothing has happened.
+ */
 static enum attempt
 try_ioctl (struct store_file *f, unsigned long request, const char *what,
-           unsigned method, uint64_t count, uint64_t offset, int *err)
+           unsigned method, uint64_t step, uint64_t count, uint64_t offset,
+           int *err)
 {
-  uint64_t range[2] = { offset, count };
-  int r;
+  enum attempt a = ATTEMPT_DONE;
 
   if (is_missing (f, method))
     return ATTEMPT_UNSUPPORTED;
-  do
-    r = ioctl (f->fd, request, range);
-  while (r == -1 && errno == EINTR);
-  return judge (f, r, what, method, count, offset, err);
+  for (uint64_t done = 0; a == ATTEMPT_DONE && done < count;) {
+    /* Up to a multiple of STEP, where the next one begins. */
+    const uint64_t at = offset + done;
+    const uint64_t n = min_u64 (count - done, step - at % step);
+    uint64_t range[2] = { at, n };
+    int r;
+
+    do
+      r = ioctl (f->fd, request, range);
+    while (r == -1 && errno == EINTR);
+    a = judge (f, r, what, method, n, at, err);
+    if (a == ATTEMPT_UNSUPPORTED && done > 0) {
+      file_failed (f, what, n, at, errno, err);
+      a = ATTEMPT_FAILED;
+    }
+    done += n;
+  }
+  return a;
 }
 
 /* ------------------------------------------------------------------ */
@@ -178,8 +195,8 @@ zero_sectors (struct store_file *f, uint64_t count, uint64_t offset,
     a = try_punch_hole (f, count, offset, err);
   if (a == ATTEMPT_UNSUPPORTED &&
       (f->device.write_zeroes || !(flags & STORE_FAST_ZERO)))
-    a = try_ioctl (f, BLKZEROOUT, "ioctl: BLKZEROOUT", MISSING_ZEROOUT, count,
-                   offset, err);
+    a = try_ioctl (f, BLKZEROOUT, "ioctl: BLKZEROOUT", MISSING_ZEROOUT,
+                   f->device.zero_step, count, offset, err);
   return a;
 }
 
@@ -238,7 +255,7 @@ trim_device (struct store_file *f, uint64_t count, uint64_t offset, int *err)
   if (start >= end)
     return ATTEMPT_UNSUPPORTED;
   return try_ioctl (f, BLKDISCARD, "ioctl: BLKDISCARD", MISSING_DISCARD,
-                    end - start, start, err);
+                    f->device.discard_step, end - start, start, err);
 }
 
 /* Not being able to is success. */
@@ -331,5 +348,29 @@ file_resize (struct store *s, uint64_t size, int *err)
   while (r == -1 && errno == EINTR);
   if (r == -1)
     return file_failed (f, "ftruncate", size, 0, errno, err);
+  return 0;
+}
+
+/* Only devices change their size without being told to; a file that
+ * somebody makes longer or shorter is not meant to be served meanwhile.
+ */
+int
+file_refresh (struct store *s, uint64_t *size, int *err)
+{
+  struct store_file *f = to_file (s);
+  const uint64_t old = store_size (s);
+  int64_t now;
+
+  *size = old;
+  if (!f->is_device || !f->whole)
+    return 0;
+  now = host_file_size (f->file);
+  if (now == -1)
+    return file_failed (f, "ioctl: BLKGETSIZE64", 0, 0, errno, err);
+  *size = (uint64_t) now;
+  if (*size != old)
+    log_error ("%s: has changed its size from %llu to %llu bytes",
+               host_file_path (f->file), (unsigned long long) old,
+               (unsigned long long) now);
   return 0;
 }

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <linux/magic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,6 +53,7 @@ static const struct store_ops file_ops = {
   .cache = file_cache,
   .uncache = file_uncache,
   .resize = file_resize,
+  .refresh = file_refresh,
 };
 
 /* X if it is a power of two from MIN to MAX, else DFLT. */
@@ -75,6 +77,12 @@ probe_device (struct store_file *f, struct store_info *info)
   info->rotational = d->rotational;
   info->trim = d->discard_unit > 0;
   info->fast_zero = d->write_zeroes;
+  log_debug ("%s: sectors %u, physical %u, optimal %u, misaligned by %u; "
+             "rotational %d, fua %d; discards in units of %" PRIu64
+             " bytes, %" PRIu64 " at once; zeroes by itself %d",
+             host_file_path (f->file), d->logical_size, d->physical_size,
+             d->optimal_size, d->misaligned, d->rotational, d->fua,
+             d->discard_unit, d->discard_step, d->write_zeroes);
 }
 
 static void

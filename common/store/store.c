@@ -451,3 +451,16 @@ store_resize (struct store *s, uint64_t size, int *err)
   atomic_store_explicit (&s->size_, size, memory_order_release);
   return 0;
 }
+
+int
+store_refresh (struct store *s, int *err)
+{
+  uint64_t size;
+
+  if (s->ops->refresh == NULL)
+    return 0;
+  if (checked (s->ops->refresh (s, &size, err), err) == -1)
+    return -1;
+  atomic_store_explicit (&s->size_, size, memory_order_release);
+  return 0;
+}

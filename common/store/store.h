@@ -152,6 +152,12 @@ struct store_ops {
    * to info.align.  Default: EOPNOTSUPP.
    */
   int (*resize) (struct store *s, uint64_t size, int *err);
+
+  /* The medium may have become larger or smaller by itself: its size now.
+   * May run beside anything, and on a read-only store.  Default: it has
+   * not.
+   */
+  int (*refresh) (struct store *s, uint64_t *size, int *err);
 };
 
 /* The head of every store; implementations put it first in theirs and
@@ -243,5 +249,10 @@ extern int store_cache (struct store *s, uint64_t count, uint64_t offset,
 extern void store_uncache (struct store *s, uint64_t count, uint64_t offset);
 
 extern int store_resize (struct store *s, uint64_t size, int *err);
+
+/* Take over the size that the medium has now.  What is beyond it is out of
+ * range from then on, for everybody.
+ */
+extern int store_refresh (struct store *s, int *err);
 
 #endif /* DISKSTACK_STORE_H */
