@@ -14,6 +14,8 @@ import sys
 
 from caches import (Trace, cache_servers, hit_rows, latency_rows, memory_rows,
                     speed_rows, stack_rows, warm_rows)
+from devices import (device_rows, device_servers, direct_rows, durable_rows,
+                     has_loop)
 from images import (FORMATS, image_rows, image_servers, open_rows,
                     sparse_rows)
 from servers import MIB, Site, copy_image, servers
@@ -103,6 +105,30 @@ def striped_groups():
     return found
 
 
+def device_groups(client):
+    """Beside others that leave the page cache alone, and what the machine
+    has to give (fio)."""
+    found = {}
+    small = {"": 1.0, "read 4K, depth 16": 1.1, "read 4K, 4": 1.1,
+             "write 4K, depth 16": 1.1, "write 4K, 4": 1.1}
+    for ours, kind in (("blockdevice", "device"), ("raw, direct", "file")):
+        plugin = ours.split(",")[0]
+        found[f"{plugin}-direct"] = Group(
+            ours, {f"file, none, {kind}": small,
+                   f"qemu-nbd io_uring, {kind}": small, f"fio, {kind}": {}},
+            direct_rows(), plugin=plugin)
+        found[f"{plugin}-cached"] = Group(
+            ours, {f"file, {kind}": {}}, device_rows(), plugin=plugin)
+        found[f"{plugin}-fua"] = Group(
+            ours, {f"file, none, {kind}": {"": 3.0},
+                   f"qemu-nbd io_uring, {kind}": {}},
+            durable_rows(client), plugin=plugin)
+    found["engine"] = Group(
+        "raw, direct", {"raw, threads": {"": 1.0}, "raw, uring": {"": 1.0}},
+        direct_rows(), plugin="raw")
+    return found
+
+
 def groups(clients):
     client = os.path.join(clients, "bench-fua")
     fua_rows = [Row("FUA write 4K, depth 1", fua(client, 1)),
@@ -128,6 +154,7 @@ def groups(clients):
                                "cow": {}},
                               reads(True) + writes_fresh() + reads() +
                               writes() + fua_rows, space=True),
+        **device_groups(client),
         **image_groups(),
         **striped_groups(),
         **cache_groups(clients),
@@ -201,6 +228,7 @@ def chosen_rows(group, args):
 def measure(name, group, site, args):
     all_servers = servers()
     all_servers.update({s.name: s for s in cache_servers(copy_image)})
+    all_servers.update({s.name: s for s in device_servers()})
     all_servers.update({s.name: s for s in image_servers()})
     all_servers.update({s.name: s for s in striped_servers()})
     team = [all_servers[n] for n in (group.ours, *group.targets)]
@@ -305,6 +333,9 @@ def main():
                 continue
             if not site.has_plugin(group.plugin):
                 print(f"{name}: no plugin {group.plugin}", file=sys.stderr)
+                continue
+            if group.plugin == "blockdevice" and not has_loop(site):
+                print(f"{name}: no loop devices", file=sys.stderr)
                 continue
             results = measure(name, group, site, args)
             numbers[name] = {"speed": results.speed, "space": results.space}

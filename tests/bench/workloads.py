@@ -14,30 +14,46 @@ K = 1024
 FRESH_LIMIT = 64 * MIB  # random writes into nothing
 
 
+def fio_job(site, where, seconds, rw, bs, depth=1, jobs=1, flush=0,
+            amount=None):
+    """What fio says of a job: for some seconds, or AMOUNT bytes.  WHERE:
+    its engine and what that is to use."""
+    size = site.size // jobs
+    argv = ["fio", "--name=x", "--output-format=json", *where,
+            f"--rw={rw}", f"--bs={bs}",
+            f"--iodepth={depth}", "--thread", f"--numjobs={jobs}",
+            f"--size={size}", "--group_reporting", "--randrepeat=0",
+            "--norandommap", "--random_generator=tausworthe64"]
+    if jobs > 1:
+        argv.append(f"--offset_increment={size}")
+    if flush:
+        argv.append(f"--fsync={flush}")
+    if amount:
+        argv.append(f"--io_size={min(amount, site.size)}")
+    else:
+        argv += ["--time_based", f"--runtime={seconds * 1000:.0f}ms"]
+    out = subprocess.run(argv, check=True, cwd=site.dir,
+                         stdin=subprocess.DEVNULL, capture_output=True)
+    # The engine prints a line of its own before the JSON.
+    job = json.loads(out.stdout[out.stdout.index(b"{"):])["jobs"][0]
+    if job["error"]:
+        raise RuntimeError(f"fio: error {job['error']}")
+    return job
+
+
+def speed_of(job):
+    return (job["read"]["bw_bytes"] + job["write"]["bw_bytes"]) / MIB
+
+
+def over_nbd(server):
+    return ["--ioengine=nbd", f"--uri={server.uri}"]
+
+
 def fio(rw, bs, depth=1, jobs=1, flush=0, amount=None):
-    """fio's nbd engine: for some seconds, or AMOUNT bytes."""
+    """fio's nbd engine."""
     def workload(site, server, seconds):
-        size = site.size // jobs
-        argv = ["fio", "--name=x", "--output-format=json", "--ioengine=nbd",
-                f"--uri={server.uri}", f"--rw={rw}", f"--bs={bs}",
-                f"--iodepth={depth}", "--thread", f"--numjobs={jobs}",
-                f"--size={size}", "--group_reporting", "--randrepeat=0",
-                "--norandommap", "--random_generator=tausworthe64"]
-        if jobs > 1:
-            argv.append(f"--offset_increment={size}")
-        if flush:
-            argv.append(f"--fsync={flush}")
-        if amount:
-            argv.append(f"--io_size={min(amount, site.size)}")
-        else:
-            argv += ["--time_based", f"--runtime={seconds * 1000:.0f}ms"]
-        out = subprocess.run(argv, check=True, cwd=site.dir,
-                             stdin=subprocess.DEVNULL, capture_output=True)
-        # The engine prints a line of its own before the JSON.
-        job = json.loads(out.stdout[out.stdout.index(b"{"):])["jobs"][0]
-        if job["error"]:
-            raise RuntimeError(f"fio: error {job['error']}")
-        return (job["read"]["bw_bytes"] + job["write"]["bw_bytes"]) / MIB
+        return speed_of(fio_job(site, over_nbd(server), seconds, rw, bs,
+                                depth, jobs, flush, amount))
     return workload
 
 

@@ -12,6 +12,7 @@
 #include "conformance/store-suite.h"
 #include "store/store-file.h"
 #include "support/alloc-fault.h"
+#include "support/loop-device.h"
 #include "uring/uring.h"
 
 static struct store *
@@ -84,4 +85,34 @@ make_file_uring (struct store_env *env, const struct store_spec *o)
 
   alloc_fault_suspend (was);
   return make_direct (env, o, engine);
+}
+
+/* A loop device over a file, without the page cache, as the blockdevice
+ * plugin has it.
+ */
+struct store *
+make_device (struct store_env *env, const struct store_spec *o)
+{
+  const struct store_file_options options = { .read_only = o->read_only,
+                                              .cache = STORE_FILE_CACHE_DIRECT,
+                                              .sector_size = o->sector_size };
+  char path[LOOP_DEVICE_PATH];
+  const struct host_file_options ho = { .path = path,
+                                        .fd = -1,
+                                        .direct = true };
+  int fd = loop_device_create (make_dir (env), o->size, o->sector_size, path);
+  struct host_file *f;
+  struct store *s;
+
+  if (fd == -1) {
+    printf ("no loop device: %s: skipped\n", strerror (errno));
+    return NULL;
+  }
+  f = host_file_open (&ho);
+  close (fd); /* F keeps it */
+  if (f == NULL)
+    return NULL;
+  s = store_file_create (f, &options);
+  host_file_unref (f);
+  return s;
 }

@@ -176,6 +176,7 @@ const struct store_maker store_makers[] = {
   { "file, nothing left cached", make_file_none, .unit = 1 },
   { "file, direct", make_file_direct, .unit = 4096 },
   { "file, uring", make_file_uring, .unit = 4096 },
+  { "device", make_device, .unit = 4096 },
   { "layered: ram", make_layered_ram, .unit = 1 },
   { "layered: ram over a cache over a disk", make_layered_cache, .unit = 1 },
   { "layered: written through to a shorter disk", make_layered_through,

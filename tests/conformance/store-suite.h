@@ -62,7 +62,8 @@ struct store_maker {
 /* Makers that have files of their own. */
 typedef struct store *store_make (struct store_env *env,
                                   const struct store_spec *o);
-extern store_make make_file, make_file_none, make_file_direct, make_file_uring;
+extern store_make make_file, make_file_none, make_file_direct, make_file_uring,
+  make_device;
 extern store_make make_layered_ram, make_layered_cache, make_layered_through;
 extern store_make make_layered_sqlite, make_http;
 extern store_make make_image_vhd1, make_image_vhd1_4k, make_image_vhd1_child;
