@@ -307,6 +307,8 @@ file_extents (struct store *s, uint64_t count, uint64_t offset, unsigned flags,
   const size_t enough =
     out->len + (flags & STORE_REQ_ONE ? 1 : EXTENTS_PER_ANSWER);
 
+  if (!s->info.extents) /* devices, and file systems without SEEK_HOLE */
+    return extent_list_add (out, count, 0, err);
   while (offset < end && out->len < enough && !extent_list_full (out)) {
     uint64_t data = end, next;
     int e = seek (f, offset, SEEK_DATA, end, &data);
