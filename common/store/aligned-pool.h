@@ -6,9 +6,9 @@
  * The lowest free one is used first, so memory is touched only for as
  * many as were ever in use at once.
  *
- * They are in huge pages where the kernel has them, which makes a request
- * of 1 MiB two thirds as expensive: there are fewer pages to pin, and
- * fewer pieces for the device.
+ * They are in huge pages where the kernel has them, which saves a
+ * request of 1 MiB 15 to 30 % of its CPU time: there are fewer pages to
+ * pin, and fewer pieces for the device.
  */
 
 #ifndef DISKSTACK_ALIGNED_POOL_H
