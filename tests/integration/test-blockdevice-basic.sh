@@ -56,6 +56,22 @@ if h.can_trim():
     h.flush()
     assert os.stat(file).st_blocks < before
     assert h.pread(1, 0) == data[:1]
+# More large requests at once than there are buffers for, beside small ones.
+n, unit = 14, 1 << 20
+small = b"".join(h.pread(unit, i * unit) for i in range(16))
+large = [nbd.Buffer(8 * unit) for _ in range(n)]
+for i in range(n):
+    h.aio_pread(large[i], i % 8 * unit)
+while h.aio_in_flight() > 0:
+    h.poll(-1)
+for i in range(n):
+    assert large[i].to_bytearray() == small[i % 8 * unit:(i % 8 + 8) * unit]
+for i in range(7):
+    h.aio_pwrite(large[i], (8 + i * 8) * unit)
+while h.aio_in_flight() > 0:
+    h.poll(-1)
+for i in range(7):
+    assert h.pread(8 * unit, (8 + i * 8) * unit) == large[i].to_bytearray()
 h.pwrite(b"end", size - 3)
 assert h.pread(3, size - 3) == b"end"
 assert fails(h.pwrite, b"xx", size - 1) == errno.ENOSPC
