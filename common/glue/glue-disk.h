@@ -36,6 +36,7 @@ struct glue_filter_instance {
   bool parallel;        /* the server's thread model */
   pthread_mutex_t lock; /* for disks and what is in them */
   struct glue_disk *disks;
+  struct glue_over_disk *over_disks; /* glue-over.c */
 };
 
 /* The disk that a connection with this BOTTOM wants, made if need be; the

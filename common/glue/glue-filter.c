@@ -131,6 +131,7 @@ glue_filter_cleanup (struct glue_filter *f, nbdkit_backend *backend)
   if (i == NULL)
     return;
   glue_disks_close (i);
+  glue_over_close (i);
   if (f->cleanup != NULL)
     f->cleanup (i->config);
 }
@@ -144,6 +145,7 @@ glue_filter_unload (struct glue_filter *f)
 
     f->instances = i->next;
     glue_disks_close (i);
+    glue_over_close (i);
     if (f->free_config != NULL)
       f->free_config (i->config);
     pthread_mutex_destroy (&i->lock);
@@ -272,14 +274,10 @@ glue_filter_open (struct glue_filter *f, nbdkit_next_open *next,
   return h;
 }
 
-int
-glue_filter_prepare (nbdkit_next *next, void *handle, int readonly)
+/* The stack of this connection over BOTTOM, which it owns. */
+static int
+open_stack (struct handle *h, struct store *bottom, bool readonly)
 {
-  struct handle *h = handle;
-  struct store *bottom = store_next_create (next);
-
-  if (bottom == NULL)
-    return -1;
   h->disk = glue_disk_get (h->instance, bottom, h->export_name, readonly);
   if (h->disk == NULL) {
     store_close (bottom);
@@ -299,6 +297,24 @@ glue_filter_prepare (nbdkit_next *next, void *handle, int readonly)
     store_close (h->bottom);
     return -1;
   }
+  return 0;
+}
+
+int
+glue_filter_prepare (nbdkit_next *next, void *handle, int readonly)
+{
+  struct handle *h = handle;
+  struct store *bottom = store_next_create (next);
+
+  if (bottom == NULL)
+    return -1;
+  if (h->instance->filter->over != NULL) {
+    h->store = glue_over_open (h->instance, bottom, h->export_name, readonly);
+    if (h->store == NULL)
+      return -1;
+  }
+  else if (open_stack (h, bottom, readonly) == -1)
+    return -1;
   if (readonly)
     h->store->info.read_only = true;
   return 0;
@@ -358,7 +374,9 @@ glue_filter_block_size (nbdkit_next *next, void *handle, uint32_t *minimum,
                         uint32_t *preferred, uint32_t *maximum)
 {
   const struct handle *h = handle;
-  const uint32_t sector_size = UINT32_C (1) << h->disk->stack->sector_shift;
+  const uint32_t sector_size = h->disk != NULL ?
+                                 UINT32_C (1) << h->disk->stack->sector_shift :
+                                 h->store->info.sector_size;
 
   glue_store_block_size (h->store, sector_size > 512 ? sector_size : 1, minimum,
                          preferred, maximum);

@@ -29,6 +29,7 @@
 
 #include <nbdkit-filter.h>
 
+#include "glue/glue-over.h"
 #include "layer/layer.h"
 #include "layered/layered.h"
 
@@ -65,6 +66,9 @@ struct glue_filter {
   struct layered *(*build) (void *config, const struct layer_below *below,
                             const struct layered_bottom *bottom,
                             bool read_only);
+
+  /* Instead of build: a filter that is no stack. */
+  const struct glue_over *over;
 
   /* The stack may move data down by itself: it is started when it is
    * built, with a way down of its own if the server is parallel and the

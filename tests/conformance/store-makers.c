@@ -184,6 +184,10 @@ const struct store_maker store_makers[] = {
 #ifdef HAVE_SQLITE
   { "layered: sqlite", make_layered_sqlite, .unit = 1 },
 #endif
+#ifdef HAVE_OPENSSL
+  { "crypt", make_crypt, .unit = 512 },
+  { "crypt, units of 4096 behind a header", make_crypt_4096, .unit = 4096 },
+#endif
 #ifdef HAVE_LIBCURL
   { "http", make_http, .unit = 1 },
 #endif

@@ -71,6 +71,7 @@ extern store_make make_image_vhd1_hides;
 extern store_make make_image_vhdx, make_image_vhdx_child, make_image_vhdx_hides;
 extern store_make make_striped_1, make_striped_2, make_striped_5;
 extern store_make make_striped_align;
+extern store_make make_crypt, make_crypt_4096;
 extern store_make make_nbd, make_nbd_blocks;
 
 extern const struct store_maker store_makers[];

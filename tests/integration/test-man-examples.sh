@@ -37,6 +37,14 @@ cp disk.vhd disk.vhdx images
 truncate -s 8M a.img b.img c.img
 for disk in a b; do nbdkit -U - vhdx $disk.vhdx create=8M --run :; done
 
+has_crypt=$(nbdkit --filter=crypt null --version 2>/dev/null || :)
+head -c 64 /dev/urandom >disk.key
+printf secret >disk.pass
+truncate -s 20M new.img luks.img
+[[ ! $has_crypt ]] ||
+    nbdkit -U - --filter=crypt raw luks.img crypt-passphrase=+disk.pass \
+           crypt-format=luks1 crypt-create=true --run 'nbdinfo "$uri"'
+
 # Servers that an example speaks of, where the plugin knows them.
 has_nbd=$(nbdkit striped --dump-plugin | grep striped_nbd=yes || :)
 for disk in a b; do
@@ -83,6 +91,7 @@ try () {
     set -- "${1//\/etc\/secret\/url/url}"
     echo "+ $1"
     [[ $1 != *"nbdkit blob"* || $has_blob ]] || return 0
+    [[ $1 != *--filter=crypt* || $has_crypt ]] || return 0
     [[ $1 != *striped*nbd+unix:* || $has_nbd ]] || return 0
     case $1 in
         *nbd://localhost/*)

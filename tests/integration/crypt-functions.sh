@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: BSD-3-Clause
+#
+# What the tests of the crypt filter share, beside functions.sh.
+
+source "$srcdir/tests/integration/layer-functions.sh"
+
+requires_filter crypt
+requires_libnbd
+
+# requires_luks: libcryptsetup is built in, and cryptsetup is there.
+requires_luks () {
+    requires cryptsetup --version
+    nbdkit -U - --filter=crypt null crypt-format=luks --run : 2>&1 |
+        grep -q 'needs crypt-passphrase' || skip "needs libcryptsetup"
+}
+
+# crypt ARGS... -- COMMAND: run it, with $uri, over nbdkit with the filter.
+crypt () {
+    local args=()
+    while [[ $1 != -- ]]; do args+=("$1"); shift; done
+    nbdkit -U - --filter=crypt "${args[@]}" --run "$2"
+}
+
+# luks_format DISK OPTIONS...: as cryptsetup makes it, opened by the file
+# pass, with as little work to open it as it lets us ask for.
+luks_format () {
+    cryptsetup luksFormat -q --key-file pass --pbkdf-force-iterations 1000 \
+               "${@:2}" "$1"
+}
