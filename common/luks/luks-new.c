@@ -144,6 +144,8 @@ make (const struct luks_work *w, struct store *s, const char *name,
   uint64_t area;
   int r;
 
+  if (n->iter_time != 0)
+    crypt_set_iteration_time (w->cd, n->iter_time);
   if (format (w, name, n, data, &v->key) == -1 ||
       luks_work_describe (w, name, v) == -1)
     return -1;

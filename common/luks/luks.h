@@ -40,6 +40,7 @@ struct luks_new {
   /* The header is a file of its own: the data begins at 0 of the disk. */
   bool detached;
   uint64_t disk_size; /* bytes */
+  uint32_t iter_time; /* of opening a key slot, milliseconds; 0: the default */
 };
 
 /* Open the header at the beginning of S, which NAME names in messages,

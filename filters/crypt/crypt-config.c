@@ -10,6 +10,7 @@
 
 #include "base/align.h"
 #include "base/log.h"
+#include "base/parse.h"
 #include "crypt-config.h"
 #include "crypt-secret.h"
 #include "glue/glue-filter.h"
@@ -84,6 +85,18 @@ set_iv_offset (struct crypt_config *c, const char *key, const char *value)
   return nbdkit_parse_uint64_t (key, value, &c->iv_offset) == -1 ? -1 : 1;
 }
 
+static int
+set_iter_time (struct crypt_config *c, const char *key, const char *value)
+{
+  if (c->iter_time != 0)
+    return 0;
+  if (parse_milliseconds (value, &c->iter_time) && c->iter_time != 0)
+    return 1;
+  log_error ("%s=%s: must be seconds, more than 0, such as 2 or 0.5", key,
+             value);
+  return -1;
+}
+
 int
 crypt_config_set (void *config, const char *key, const char *value)
 {
@@ -106,6 +119,8 @@ crypt_config_set (void *config, const char *key, const char *value)
                                     &c->seen_sector_size, &c->sector_size);
   if (strcmp (key, "crypt-iv-offset") == 0)
     return set_iv_offset (c, key, value);
+  if (strcmp (key, "crypt-iter-time") == 0)
+    return set_iter_time (c, key, value);
   if (strcmp (key, "crypt-iv-large-sectors") == 0)
     return glue_filter_bool (key, value, &c->seen_large_sectors,
                              &c->large_sectors);
@@ -143,7 +158,8 @@ check_plain (const struct crypt_config *c)
   return refuse (c->passphrase.bytes != NULL,
                  "crypt-passphrase= or crypt-key-file", why) == -1 ||
              refuse (c->header_path != NULL, "crypt-header", why) == -1 ||
-             refuse (c->create, "crypt-create", why) == -1 ?
+             refuse (c->create, "crypt-create", why) == -1 ||
+             refuse (c->iter_time != 0, "crypt-iter-time", why) == -1 ?
            -1 :
            0;
 }
@@ -164,6 +180,10 @@ check_luks (const struct crypt_config *c)
   if (refuse (c->key.bytes != NULL, "crypt-key", why) == -1 ||
       refuse (c->seen_iv_offset, "crypt-iv-offset", why) == -1 ||
       refuse (c->seen_large_sectors, "crypt-iv-large-sectors", why) == -1)
+    return -1;
+  if (!c->create &&
+      refuse (c->iter_time != 0, "crypt-iter-time",
+              "is for new disks: LUKS has it in its header") == -1)
     return -1;
   if (!c->create)
     return refuse (c->seen_sector_size, "crypt-sector-size",

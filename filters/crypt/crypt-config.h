@@ -31,6 +31,7 @@ struct crypt_config {
   struct host_file *header; /* from get_ready on */
   bool create, large_sectors, discard;
   uint64_t sector_size, iv_offset;
+  uint32_t iter_time; /* milliseconds; 0 if it was not given */
 };
 
 /* As in struct glue_filter. */

@@ -142,6 +142,7 @@ open_header (const struct crypt_config *c, struct store *header,
     .sector_size = (uint32_t) c->sector_size,
     .detached = c->header != NULL,
     .disk_size = disk_size,
+    .iter_time = c->iter_time,
   };
 
   LOCK_SCOPE (&luks_lock);
@@ -246,17 +247,18 @@ static struct glue_filter filter = {
   GLUE_FILTER_STATE_INIT,
 };
 
-#define HELP                                                            \
-  "crypt-create=true              Make a new LUKS header.\n"            \
-  "crypt-discard=true             Pass discards to the disk below.\n"   \
-  "crypt-format=<FORMAT>          auto, plain, luks, luks1 or luks2.\n" \
-  "crypt-header=<FILENAME>        The LUKS header is in this file.\n"   \
-  "crypt-iv-large-sectors=true    Number sectors by their own size.\n"  \
-  "crypt-iv-offset=<NUMBER>       The number of the first sector.\n"    \
-  "crypt-key=-|+<FILENAME>|-<FD>  The key of a plain disk.\n"           \
-  "crypt-key-file=<FILENAME>      What is in this file opens LUKS.\n"   \
-  "crypt-passphrase=-|+<FILENAME>|-<FD>\n"                              \
-  "                               The passphrase of LUKS.\n"            \
+#define HELP                                                                \
+  "crypt-create=true              Make a new LUKS header.\n"                \
+  "crypt-discard=true             Pass discards to the disk below.\n"       \
+  "crypt-format=<FORMAT>          auto, plain, luks, luks1 or luks2.\n"     \
+  "crypt-header=<FILENAME>        The LUKS header is in this file.\n"       \
+  "crypt-iter-time=<SECONDS>      How long a new key slot takes to open.\n" \
+  "crypt-iv-large-sectors=true    Number sectors by their own size.\n"      \
+  "crypt-iv-offset=<NUMBER>       The number of the first sector.\n"        \
+  "crypt-key=-|+<FILENAME>|-<FD>  The key of a plain disk.\n"               \
+  "crypt-key-file=<FILENAME>      What is in this file opens LUKS.\n"       \
+  "crypt-passphrase=-|+<FILENAME>|-<FD>\n"                                  \
+  "                               The passphrase of LUKS.\n"                \
   "crypt-sector-size=<SIZE>       512, 1024, 2048 or 4096.\n"
 
 GLUE_FILTER (filter, "crypt", "diskstack encryption",

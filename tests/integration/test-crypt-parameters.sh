@@ -36,11 +36,12 @@ done
 for key in create discard iv-large-sectors; do
     bad "crypt-$key=maybe: must be true or false" "${c[@]}" crypt-$key=maybe
 done
+bad 'crypt-iter-time=0: must be seconds' "${c[@]}" crypt-iter-time=0
 bad 'crypt-iv-offset' "${c[@]}" crypt-iv-offset=-x
 bad "unknown parameter 'crypt-key'" "${c[@]}" crypt-key=+key crypt-key=+key
 bad "unknown parameter 'crypt-bogus'" "${c[@]}" crypt-bogus=1
 for other in crypt-passphrase=+pass crypt-key-file=pass crypt-header=x \
-             crypt-create=true; do
+             crypt-create=true crypt-iter-time=1; do
     bad 'is for LUKS: crypt-key= makes it plain' "${c[@]}" crypt-key=+key \
         "$other"
 done
@@ -66,7 +67,7 @@ crypt raw disk crypt-key=-7 -- 'nbdinfo --size "$uri"' 7<key
 crypt raw disk crypt-key=- -- 'nbdinfo --size "$uri"' <key
 
 nbdkit --filter=crypt null --help >help
-for key in create discard format header iv-large-sectors iv-offset key \
+for key in create discard format header iter-time iv-large-sectors iv-offset key \
            key-file passphrase sector-size; do
     grep -q "^crypt-$key=" help || fail "$key is not in --help"
 done

@@ -43,7 +43,7 @@ printf secret >disk.pass
 truncate -s 20M new.img luks.img
 [[ ! $has_crypt ]] ||
     nbdkit -U - --filter=crypt raw luks.img crypt-passphrase=+disk.pass \
-           crypt-format=luks1 crypt-create=true --run 'nbdinfo "$uri"'
+           crypt-format=luks1 crypt-create=true crypt-iter-time=0.01 --run 'nbdinfo "$uri"'
 
 # Servers that an example speaks of, where the plugin knows them.
 has_nbd=$(nbdkit striped --dump-plugin | grep striped_nbd=yes || :)
