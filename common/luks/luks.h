@@ -19,7 +19,7 @@
 #include <stdint.h>
 
 #include "store/store.h"
-#include "xts/secret.h"
+#include "base/secret.h"
 
 #define LUKS_UUID_SIZE 40
 

@@ -6,7 +6,7 @@
 #ifndef DISKSTACK_XTS_IMPL_H
 #define DISKSTACK_XTS_IMPL_H
 
-#include "xts/secret.h"
+#include "base/secret.h"
 #include "xts/xts.h"
 
 #define XTS_BLOCK 16

@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 #include "store/host-file.h"
-#include "xts/secret.h"
+#include "base/secret.h"
 
 enum crypt_format {
   CRYPT_FORMAT_AUTO, /* until config_complete: then plain or any LUKS */

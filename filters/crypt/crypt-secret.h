@@ -7,7 +7,7 @@
 #ifndef DISKSTACK_CRYPT_SECRET_H
 #define DISKSTACK_CRYPT_SECRET_H
 
-#include "xts/secret.h"
+#include "base/secret.h"
 
 /* All that is there, as it is.  0, or -1 after log_error, which names KEY. */
 extern int crypt_secret_read (const char *key, const char *value,

@@ -16,6 +16,7 @@ from caches import (Trace, cache_servers, hit_rows, latency_rows, memory_rows,
                     speed_rows, stack_rows, warm_rows)
 from devices import (device_rows, device_servers, direct_rows, durable_rows,
                      has_loop)
+from encrypted import encrypted_rows, encrypted_servers
 from images import (FORMATS, image_rows, image_servers, open_rows,
                     sparse_rows)
 from servers import MIB, Site, copy_image, servers
@@ -129,6 +130,23 @@ def device_groups(client):
     return found
 
 
+def encrypted_groups():
+    return {
+        "crypt": Group(
+            "crypt",
+            {"luks": {"": 5.0, "read 4K": None, "write 4K": None},
+             "qemu-nbd luks": {"read 1M": 4.0, "write 1M": 4.0,
+                               "read 4K, depth 16": 2.0,
+                               "write 4K, depth 16": 2.0},
+             "not encrypted": {"read 1M": 0.8, "write 1M": 0.8}},
+            encrypted_rows(), needs="crypt"),
+        "crypt-4096": Group(
+            "crypt, units of 4096",
+            {"not encrypted": {"read 1M": 0.8, "write 1M": 0.8}},
+            encrypted_rows(), needs="crypt"),
+    }
+
+
 def groups(clients):
     client = os.path.join(clients, "bench-fua")
     fua_rows = [Row("FUA write 4K, depth 1", fua(client, 1)),
@@ -157,6 +175,7 @@ def groups(clients):
         **device_groups(client),
         **image_groups(),
         **striped_groups(),
+        **encrypted_groups(),
         **cache_groups(clients),
     }
 
@@ -231,6 +250,7 @@ def measure(name, group, site, args):
     all_servers.update({s.name: s for s in device_servers()})
     all_servers.update({s.name: s for s in image_servers()})
     all_servers.update({s.name: s for s in striped_servers()})
+    all_servers.update({s.name: s for s in encrypted_servers()})
     team = [all_servers[n] for n in (group.ours, *group.targets)]
     results = Results()
     rows = chosen_rows(group, args)

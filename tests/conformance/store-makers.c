@@ -8,6 +8,7 @@
 
 #include "conformance/store-suite.h"
 #include "store/store-align.h"
+#include "store/store-latency.h"
 #include "store/store-vhd1.h"
 #include "support/store-fault.h"
 #include "support/store-mem.h"
@@ -157,6 +158,33 @@ make_vhd1_4096 (struct store_env *env, const struct store_spec *o)
   return vhd1 (env, o, 4096);
 }
 
+static int
+do_not_sleep (uint64_t ns, int *err)
+{
+  return 0;
+}
+
+static struct store *
+make_latency (struct store_env *env, const struct store_spec *o)
+{
+  static struct latency_device_options options;
+  struct store_latency_options so = { .sleep = do_not_sleep };
+  struct store *s;
+
+  so.device = latency_device_create (&options);
+  if (so.device == NULL)
+    return NULL;
+  env->faulty = store_fault_create (mem (o, 1));
+  s = store_latency_create (&so, env->faulty);
+  if (s == NULL) {
+    store_close (env->faulty);
+    env->faulty = NULL;
+  }
+  /* Which has nothing else of its own. */
+  env->opaque = so.device;
+  return s;
+}
+
 const struct store_maker store_makers[] = {
   { "mem", make_mem, .unit = 1 },
   { "mem, align 512", make_mem_512, .unit = 512 },
@@ -184,6 +212,7 @@ const struct store_maker store_makers[] = {
 #ifdef HAVE_SQLITE
   { "layered: sqlite", make_layered_sqlite, .unit = 1 },
 #endif
+  { "latency", make_latency, .unit = 1 },
 #ifdef HAVE_OPENSSL
   { "crypt", make_crypt, .unit = 512 },
   { "crypt, units of 4096 behind a header", make_crypt_4096, .unit = 4096 },

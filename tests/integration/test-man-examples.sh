@@ -40,6 +40,7 @@ for disk in a b; do nbdkit -U - vhdx $disk.vhdx create=8M --run :; done
 has_crypt=$(nbdkit --filter=crypt null --version 2>/dev/null || :)
 head -c 64 /dev/urandom >disk.key
 printf secret >disk.pass
+echo read=1ms >latency.conf
 truncate -s 20M new.img luks.img
 [[ ! $has_crypt ]] ||
     nbdkit -U - --filter=crypt raw luks.img crypt-passphrase=+disk.pass \

@@ -20,14 +20,16 @@ done < <(grep -E '^\| [0-9]+ \| `' "$srcdir/docs/architecture.md")
 foreign='
 nbdkit-.*\.h               common/glue|plugins/.*|filters/.*
 sqlite3\.h                 common/layer/sqlite
-(openssl/.*|expat)\.h      common/cloud
+openssl/.*\.h              common/(cloud|xts)
+expat\.h                   common/cloud
+libcryptsetup\.h           common/luks
 curl/.*\.h                 common/http
 libnbd\.h                  common/nbd
 liburing\.h                common/uring
 '
 
 # What pure rooms may use of the system's headers (of stdio, snprintf).
-pure='config|assert|errno|immintrin|inttypes|limits|stdalign|stdarg'
+pure='config|assert|cpuid|ctype|errno|immintrin|inttypes|limits|math|stdalign|stdarg'
 pure+='|openssl/(evp|hmac)|expat|stdatomic|stdbool|stddef|stdint|stdio|stdlib|string'
 
 room_of () {                    # FILE

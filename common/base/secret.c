@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "base/align.h"
-#include "xts/secret.h"
+#include "base/secret.h"
 
 bool
 secret_init (struct secret *s, size_t n)

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * The latency filter: the disk below, slower.
+ */
+
+#include <config.h>
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "glue/glue-filter.h"
+#include "latency-config.h"
+#include "store/store-latency.h"
+
+/* What is wrong with the file is said before the server listens. */
+static int
+slow_get_ready (void *config)
+{
+  const struct latency_config *c = config;
+  const struct latency_device_options o = latency_config_options (c);
+  struct latency_model *m = malloc (sizeof *m);
+  int r;
+
+  if (m == NULL) {
+    log_error ("latency: out of memory");
+    return -1;
+  }
+  r = latency_device_load (&o, m);
+  free (m);
+  return r;
+}
+
+static bool
+slow_below_read_only (const void *config, bool read_only)
+{
+  return read_only;
+}
+
+/* nbdkit's sleep ends with the server, or when the client goes.  The
+ * kernel may be late by the thread's slack, which is 50 us if nobody asks
+ * for less.
+ */
+static int
+slow_sleep (uint64_t ns, int *err)
+{
+  prctl (PR_SET_TIMERSLACK, 1);
+  if (nbdkit_nanosleep ((unsigned) (ns / CLOCK_SECOND),
+                        (unsigned) (ns % CLOCK_SECOND)) == 0)
+    return 0;
+  *err = errno ? errno : ESHUTDOWN;
+  return -1;
+}
+
+static void *
+slow_open_disk (void *config, struct store *bottom, bool read_only)
+{
+  const struct latency_device_options o = latency_config_options (config);
+  struct latency_device *d = latency_device_create (&o);
+
+  if (d == NULL)
+    log_error ("latency: %m");
+  return d;
+}
+
+static void
+slow_close_disk (void *disk)
+{
+  latency_device_free (disk);
+}
+
+static struct store *
+slow_open_store (void *config, void *disk, struct store *bottom)
+{
+  const struct latency_config *c = config;
+  const struct store_latency_options o = {
+    .device = disk,
+    .sleep = slow_sleep,
+    .no_fast_zero = c->seen_fast_zero && !c->fast_zero,
+  };
+  struct store *s = store_latency_create (&o, bottom);
+
+  if (s == NULL)
+    log_error ("latency: %m");
+  return s;
+}
+
+static const struct glue_over over = {
+  .open_disk = slow_open_disk,
+  .close_disk = slow_close_disk,
+  .open_store = slow_open_store,
+};
+
+static struct glue_filter filter = {
+  .config_size = sizeof (struct latency_config),
+  .config = latency_config_set,
+  .get_ready = slow_get_ready,
+  .below_read_only = slow_below_read_only,
+  .over = &over,
+  .free_config = latency_config_free,
+  GLUE_FILTER_STATE_INIT,
+};
+
+#define HELP                                                               \
+  "latency-read=<TIME>           How long a read takes.\n"                 \
+  "latency-write=<TIME>          A write.\n"                               \
+  "latency-zero=<TIME>           Zeroing.\n"                               \
+  "latency-trim=<TIME>           A discard.\n"                             \
+  "latency-flush=<TIME>          A flush.\n"                               \
+  "latency-extents=<TIME>        Asking what is allocated.\n"              \
+  "latency-cache=<TIME>          Asking to read ahead.\n"                  \
+  "latency-open=<TIME>           Connecting.\n"                            \
+  "latency-close=<TIME>          Disconnecting.\n"                         \
+  "latency-range=<START>-<END>:<OPERATION>=<TIME>\n"                       \
+  "                              In a part of the disk; repeatable.\n"     \
+  "latency-bandwidth=<SIZE>      Bytes per second, of reads and writes.\n" \
+  "latency-read-bandwidth=<SIZE>\n"                                        \
+  "latency-write-bandwidth=<SIZE>\n"                                       \
+  "latency-queue=serial          One operation after the other.\n"         \
+  "latency-profile=<NAME>        hdd-7200, ssd-sata, nvme,\n"              \
+  "                              cloud-standard or wan-20ms.\n"            \
+  "latency-file=<FILENAME>       Read these from a file, also later.\n"    \
+  "latency-seed=<NUMBER>         Other random times.\n"                    \
+  "rdelay=, wdelay=, delay-...=  As nbdkit-delay-filter has them.\n"
+
+GLUE_FILTER (filter, "latency", "diskstack latency",
+             "Make the disk below slower.", HELP)
