@@ -123,7 +123,17 @@ static struct glue_filter filter = {
   "                              cloud-standard or wan-20ms.\n"            \
   "latency-file=<FILENAME>       Read these from a file, also later.\n"    \
   "latency-seed=<NUMBER>         Other random times.\n"                    \
-  "rdelay=, wdelay=, delay-...=  As nbdkit-delay-filter has them.\n"
+  "rdelay=<TIME>                 The same as latency-read.\n"              \
+  "wdelay=<TIME>                 Writes, zeroes and trims.\n"              \
+  "delay-cache=<TIME>            The same as latency-cache.\n"             \
+  "delay-close=<TIME>            The same as latency-close.\n"             \
+  "delay-extents=<TIME>          The same as latency-extents.\n"           \
+  "delay-open=<TIME>             The same as latency-open.\n"              \
+  "delay-read=<TIME>             The same as latency-read.\n"              \
+  "delay-trim=<TIME>             The same as latency-trim.\n"              \
+  "delay-write=<TIME>            The same as latency-write.\n"             \
+  "delay-zero=<TIME>             The same as latency-zero.\n"              \
+  "delay-fast-zero=false         Fast zeroes fail at once.\n"
 
 GLUE_FILTER (filter, "latency", "diskstack latency",
              "Make the disk below slower.", HELP)

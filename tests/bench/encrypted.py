@@ -24,7 +24,7 @@ class Encrypted(Server):
         self.folder = None
 
     def arguments(self, site, directory):
-        return [site.nbdkit if a == "nbdkit" else a.format(self.folder)
+        return [site.nbdkit if a == "nbdkit" else a.format(self.folder, directory)
                 for a in self.argv]
 
     def start(self, site):
@@ -66,7 +66,8 @@ def encrypted_servers():
         Encrypted("not encrypted", [*nbdkit, "raw", "{0}/disk"]),
         Encrypted("luks", [*nbdkit, "--filter=luks", "file", "{0}/disk",
                            "passphrase=+{0}/pass"]),
-        Encrypted("qemu-nbd luks", ["qemu-nbd", "-t", "-e", "16", "-k", "sock",
+        Encrypted("qemu-nbd luks", ["qemu-nbd", "-t", "-e", "16", "-k",
+                                    "{1}/sock",
                                     "--object", SECRET, "--image-opts", OPEN]),
     ]
 

@@ -9,6 +9,7 @@ source "${builddir:-.}/tests/functions.sh"
 source "$srcdir/tests/integration/layer-functions.sh"
 
 requires_filter latency
+requires_libnbd
 cd "$tmp"
 printf '# percent, time\n0 1us\n100 2us\n' >table
 printf 'read=1us\nqueue=serial\n' >model

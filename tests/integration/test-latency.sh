@@ -13,8 +13,8 @@ requires_filter latency
 requires_python_nbd
 cd "$tmp"
 
-# client SOCK <<PYTHON: h is connected, took (f) is how long f takes.
-client () {
+# ask SOCK <<PYTHON: h is connected, took (f) is how long f takes.
+ask () {
     { cat <<'PYTHON'; cat; } >client.py
 import nbd, sys, threading, time
 h = nbd.NBD()
@@ -31,7 +31,7 @@ PYTHON
 # One operation after the other is slow.
 for op in read write zero trim flush extents cache; do
     start_nbdkit sock --filter=latency memory 1M latency-$op=300ms
-    client sock <<PYTHON
+    ask sock <<PYTHON
 ops = {
     "read": lambda: h.pread(512, 0),
     "write": lambda: h.pwrite(b"x" * 512, 0),
@@ -53,7 +53,7 @@ done
 
 # What is asked for meanwhile.
 start_nbdkit sock --filter=latency memory 1M latency-read=1 latency-open=200ms
-client sock <<'PYTHON'
+ask sock <<'PYTHON'
 assert opening >= 0.2
 start = time.monotonic()
 for i in range(10):
@@ -70,7 +70,7 @@ stop_nbdkit sock
 start_nbdkit sock --filter=latency memory 1M latency-read=100ms \
              latency-queue=serial latency-range=512K-:write=300ms \
              latency-write-bandwidth=1M
-client sock <<'PYTHON'
+ask sock <<'PYTHON'
 start = time.monotonic()
 for i in range(5):
     h.aio_pread(nbd.Buffer(512), 0)
@@ -86,7 +86,7 @@ stop_nbdkit sock
 # What is in the file counts from the next look on; nonsense does not.
 echo 'read=0' >model
 start_nbdkit sock --filter=latency memory 1M latency-file=model
-client sock <<'PYTHON'
+ask sock <<'PYTHON'
 def becomes(text, right):
     with open("model", "w") as f:
         f.write(text)
@@ -110,7 +110,7 @@ grep -q 'model: line 1 must be a time' sock.log
 for i in 1 2; do
     start_nbdkit sock --filter=latency memory 1M latency-seed=5 \
                  latency-read=percentiles:0=1ms,50=2ms,51=100ms,100=101ms
-    client sock >times.$i <<'PYTHON'
+    ask sock >times.$i <<'PYTHON'
 print([took(lambda: h.pread(512, 0)) >= 0.1 for i in range(16)])
 h.shutdown()
 PYTHON
@@ -122,7 +122,7 @@ cmp times.1 times.2
 # fast zeroes fail at once if that was asked for.
 start_nbdkit sock --filter=latency memory 1M delay-zero=300ms \
              delay-fast-zero=false
-client sock <<'PYTHON'
+ask sock <<'PYTHON'
 def fast():
     try:
         h.zero(512, 0, nbd.CMD_FLAG_FAST_ZERO)
@@ -138,7 +138,7 @@ stop_nbdkit sock
 
 # Nobody sleeps longer than the server is to run.
 start_nbdkit sock -v --filter=latency memory 1M latency-read=600
-client sock <<'PYTHON' &
+ask sock <<'PYTHON' &
 try:
     h.pread(512, 0)
 except nbd.Error as e:
