@@ -23,7 +23,7 @@
 /* Of a header that is a file of its own, as cryptsetup makes them. */
 #define HEADER_SIZE (16 * 1024 * 1024)
 
-static const char the_disk[] = "the disk below";
+static const char the_disk[] = "crypt: the disk below";
 
 /* ------------------------------------------------------------------ */
 /* Before the server listens */
@@ -220,7 +220,7 @@ crypt_open_store (void *config, void *disk, struct store *bottom)
   struct store *s;
 
   if (!crypt_volume_fits (disk, bottom, why, sizeof why)) {
-    log_error ("crypt: %s %s", the_disk, why);
+    log_error ("%s %s", the_disk, why);
     return NULL;
   }
   s = store_crypt_create (disk, bottom);

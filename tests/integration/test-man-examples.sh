@@ -41,7 +41,7 @@ has_crypt=$(nbdkit --filter=crypt null --version 2>/dev/null || :)
 head -c 64 /dev/urandom >disk.key
 printf secret >disk.pass
 echo read=1ms >latency.conf
-truncate -s 20M new.img luks.img
+truncate -s 20M secret.img luks.img
 [[ ! $has_crypt ]] ||
     nbdkit -U - --filter=crypt raw luks.img crypt-passphrase=+disk.pass \
            crypt-format=luks1 crypt-create=true crypt-iter-time=0.01 --run 'nbdinfo "$uri"'
