@@ -382,7 +382,11 @@ END_TEST
 
 /* Threads that share clusters, each with sectors of its own. */
 
+#ifdef __SANITIZE_THREAD__
+enum { THREADS = 4, ROUNDS = 400 }; /* each takes twenty times as long */
+#else
 enum { THREADS = 4, ROUNDS = 1500 };
+#endif
 
 struct crowd {
   struct wb_stack *t;
@@ -474,7 +478,11 @@ END_TEST
 
 /* Stacks of one to four layers with whatever they may be. */
 
+#if defined __SANITIZE_THREAD__ || defined __SANITIZE_ADDRESS__
+enum { MOST = 4, STACKS = 15 };
+#else
 enum { MOST = 4, STACKS = 60 };
+#endif
 
 static struct layer *
 some_layer (struct rng *rng, uint64_t size, uint64_t max)
