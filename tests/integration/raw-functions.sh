@@ -2,14 +2,8 @@
 #
 # What the tests of the raw plugin share, beside functions.sh.
 
-# requires_client: libnbd's Python module, for client.  The first python3
-# in the PATH need not be the one that has it.
-requires_client () {
-    for python in python3 /usr/bin/python3; do
-        ! "$python" -c 'import nbd' 2>/dev/null || return 0
-    done
-    skip "needs libnbd's Python module"
-}
+# requires_client: what client needs.
+requires_client () { requires_python_nbd; }
 
 # client SOCK [EXPORT]: run the Python on standard input with a connected
 # handle h.  fails (FUNCTION, ARGS...) is the errno that it fails with, 0

@@ -48,7 +48,7 @@ truncate -s 0 disk
 truncate -s 1000000 disk
 start_nbdkit sock --filter=crypt raw disk crypt-key=+key.raw \
              crypt-sector-size=4096 crypt-discard=true
-python3 - "$(uri sock)" <<'PYTHON'
+"$python" - "$(uri sock)" <<'PYTHON'
 import nbd, sys
 h = nbd.NBD()
 h.add_meta_context("base:allocation")
@@ -78,7 +78,7 @@ stop_nbdkit sock
 
 # Without leave to discard, nothing happens.
 start_nbdkit sock --filter=crypt raw disk crypt-key=+key.raw
-python3 -c 'import nbd, sys
+"$python" -c 'import nbd, sys
 h = nbd.NBD()
 h.connect_uri(sys.argv[1])
 assert not h.can_trim()

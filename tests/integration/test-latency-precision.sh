@@ -56,5 +56,5 @@ sys.exit("never precise")
 PYTHON
 start_nbdkit sock -t 1 --filter=latency memory 1M latency-write=3ms \
              latency-read=uniform:2ms,10ms latency-seed=3
-python3 client.py "$(uri sock)"
+"$python" client.py "$(uri sock)"
 stop_nbdkit sock

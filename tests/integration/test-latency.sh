@@ -25,7 +25,7 @@ def took(f):
     return time.monotonic() - start
 opening = took(lambda: h.connect_uri(sys.argv[1]))
 PYTHON
-    python3 client.py "$(uri "$1")"
+    "$python" client.py "$(uri "$1")"
 }
 
 # One operation after the other is slow.

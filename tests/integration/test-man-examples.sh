@@ -4,7 +4,8 @@
 # Every command in the EXAMPLES of every man page works, as it is written,
 # in a folder with the files that it names.  A server listens on a socket
 # of ours, and must let a client in; nbd://localhost is that of the
-# example before, and https://example.com a web server of ours.
+# example before, https://example.com a web server of ours, and /dev/sdb a
+# loop device.
 
 set -e -u -o pipefail
 source "${builddir:-.}/tests/functions.sh"
@@ -16,6 +17,8 @@ requires_nginx
 requires_filter layer-sqlite
 requires qemu-img --version
 requires jq --version
+requires losetup --version
+shopt -s extglob
 
 # One folder to copy for each example.
 mkdir "$tmp/files" "$tmp/files/images" "$tmp/files/caches"
@@ -45,6 +48,14 @@ truncate -s 20M secret.img luks.img
 [[ ! $has_crypt ]] ||
     nbdkit -U - --filter=crypt raw luks.img crypt-passphrase=+disk.pass \
            crypt-format=luks1 crypt-create=true crypt-iter-time=0.01 --run 'nbdinfo "$uri"'
+
+# The disks of the machine are loop devices, where they can be made.
+device=
+if (( EUID == 0 )); then
+    truncate -s 8M "$tmp/device"
+    device=$(losetup --find --show "$tmp/device" 2>/dev/null) &&
+        cleanup_fn losetup -d "$device"
+fi
 
 # Servers that an example speaks of, where the plugin knows them.
 has_nbd=$(nbdkit striped --dump-plugin | grep striped_nbd=yes || :)
@@ -90,7 +101,9 @@ try () {
     url=nbd://localhost/${url%% *}
     set -- "${1//https:\/\/example.com/$http}"
     set -- "${1//\/etc\/secret\/url/url}"
+    [[ ! $device ]] || set -- "${1//\/dev\/sd[ab]*([0-9])/$device}"
     echo "+ $1"
+    [[ $1 != */dev/sd* ]] || return 0
     [[ $1 != *"nbdkit blob"* || $has_blob ]] || return 0
     [[ $1 != *--filter=crypt* || $has_crypt ]] || return 0
     [[ $1 != *striped*nbd+unix:* || $has_nbd ]] || return 0
