@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * See reservation-status.h.
+ */
+
+#include <config.h>
+
+#include "reservation/reservation-status.h"
+
+#define CHECK_CONDITION 0x02
+#define CONFLICT 0x18
+#define ILLEGAL_REQUEST 0x05
+
+static const struct {
+  const char *text;
+  struct reservation_sense sense;
+} statuses[] = {
+  [RESERVATION_GOOD] = { "GOOD", { 0, 0, 0 } },
+  [RESERVATION_CONFLICT] = { "RESERVATION CONFLICT", { CONFLICT, 0, 0 } },
+  [RESERVATION_BAD_OPCODE] = { "INVALID COMMAND OPERATION CODE",
+                               { CHECK_CONDITION, ILLEGAL_REQUEST, 0x2000 } },
+  [RESERVATION_BAD_CDB] = { "INVALID FIELD IN CDB",
+                            { CHECK_CONDITION, ILLEGAL_REQUEST, 0x2400 } },
+  [RESERVATION_BAD_LENGTH] = { "PARAMETER LIST LENGTH ERROR",
+                               { CHECK_CONDITION, ILLEGAL_REQUEST, 0x1a00 } },
+  [RESERVATION_BAD_PARAMETER] = { "INVALID FIELD IN PARAMETER LIST",
+                                  { CHECK_CONDITION, ILLEGAL_REQUEST,
+                                    0x2600 } },
+  [RESERVATION_BAD_RELEASE] = { "INVALID RELEASE OF PERSISTENT RESERVATION",
+                                { CHECK_CONDITION, ILLEGAL_REQUEST, 0x2604 } },
+  [RESERVATION_FULL] = { "INSUFFICIENT REGISTRATION RESOURCES",
+                         { CHECK_CONDITION, ILLEGAL_REQUEST, 0x5504 } },
+};
+
+struct reservation_sense
+reservation_status_sense (enum reservation_status status)
+{
+  return statuses[status].sense;
+}
+
+const char *
+reservation_status_string (enum reservation_status status)
+{
+  return statuses[status].text;
+}
