@@ -8,9 +8,10 @@
 #   check.sh MAKE VERDICT      from the top of the build
 #
 # Lints run first.  Then come the other tests, as many at once as there
-# are processors (or as `make -j` says), and at last, one by one, those
-# that say run_alone.  Exits 0; the file VERDICT exists afterwards only
-# if something failed (GNUmakefile has the reason).
+# are processors (or as `make -j` says), the longest first, so that no one
+# is left at the end, and at last, one by one, those that say run_alone.
+# Exits 0; the file VERDICT exists afterwards only if something failed
+# (GNUmakefile has the reason).
 
 set -u
 make=$1 verdict=$2
@@ -49,11 +50,13 @@ is_alone () {
     grep -q '^run_alone$' "$f" 2>/dev/null
 }
 
-lints=() together=() alone=()
+lints=() long=() together=() alone=()
 for t in "${tests[@]}"; do
     rm -f -- "$(base "$t")".{log,trs}
     if [[ $t == */lint/* ]]; then lints+=("$(base "$t").log")
     elif is_alone "$t"; then alone+=("$(base "$t").log")
+    elif [[ $t == */@(conformance|model|crash|vm)/* ]]; then
+        long+=("$(base "$t").log")
     else together+=("$(base "$t").log"); fi
 done
 
@@ -64,7 +67,7 @@ run () {
 }
 
 run "${jobs[@]}" "${lints[@]}"
-run "${jobs[@]}" "${together[@]}"
+run "${jobs[@]}" "${long[@]}" "${together[@]}"
 [[ ${#alone[@]} == 0 ]] || run -j1 "${alone[@]}"
 
 pass=0 fail=0 skip=0
