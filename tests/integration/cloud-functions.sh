@@ -152,3 +152,22 @@ azure_get () {
     [[ $method == GET ]] || headers=(-I "${headers[@]}")
     fetch "$expected" "$tmp/out" "$url" "${headers[@]}"
 }
+
+# serves_by_name DATA NAME OUT WHY ARGS...: a server with the arguments has
+# the data as the exports disk.img and NAME, and neither OUT, nor others, nor
+# the one without a name; WHY is what it says of a name that there is not.
+serves_by_name () {
+    local data=$1 odd=$2 out=$3 why=$4 name
+    start_nbdkit "$tmp/sock" "${@:5}"
+    for name in disk.img "$odd"; do
+        client "$tmp/sock" "$name" <<PYTHON
+assert h.pread(1000, 1000) == open("$data", "rb").read()[1000:2000]
+PYTHON
+    done
+    for name in none "$out" ''; do
+        ! client "$tmp/sock" "$name" </dev/null 2>/dev/null ||
+            fail "export $name"
+    done
+    stop_nbdkit "$tmp/sock"
+    grep -q "$why" "$tmp/sock.log" || fail "$(<"$tmp/sock.log")"
+}

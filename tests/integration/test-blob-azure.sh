@@ -72,18 +72,9 @@ nbdkit -U - --filter=layered blob "$pub" layered-layer=ram \
 cmp "$tmp/served" "$tmp/data"
 
 # By name.
-start_nbdkit "$tmp/sock" blob connection-string=+"$tmp/connection" container=priv
-for name in disk.img 'd/odd +=:(~é.img'; do
-    client "$tmp/sock" "$name" <<PYTHON
-assert h.pread(1000, 1000) == open("$tmp/data", "rb").read()[1000:2000]
-PYTHON
-done
-for name in none ../pub/disk.img ''; do
-    ! client "$tmp/sock" "$name" </dev/null 2>/dev/null || fail "export $name"
-done
-stop_nbdkit "$tmp/sock"
-grep -q '404 BlobNotFound: there is no such blob' "$tmp/sock.log" ||
-    fail "$(<"$tmp/sock.log")"
+serves_by_name "$tmp/data" 'd/odd +=:(~é.img' ../pub/disk.img \
+    '404 BlobNotFound: there is no such blob' \
+    blob connection-string=+"$tmp/connection" container=priv
 grep -q 'is not the name of a blob' "$tmp/sock.log" || fail "a way out"
 
 # refused PATTERN ARGS...

@@ -35,18 +35,8 @@ served "$tmp/data" "${place[@]}" key=disk.img path-style=true
 served "$tmp/data" "${place[@]}" key="$odd"
 
 # By name.
-start_nbdkit "$tmp/sock" "${blob[@]}" "${place[@]}"
-for name in disk.img "$odd"; do
-    client "$tmp/sock" "$name" <<PYTHON
-assert h.pread(1000, 1000) == open("$tmp/data", "rb").read()[1000:2000]
-PYTHON
-done
-for name in none ../other/disk.img ''; do
-    ! client "$tmp/sock" "$name" </dev/null 2>/dev/null || fail "export $name"
-done
-stop_nbdkit "$tmp/sock"
-grep -q '404 NoSuchKey: there is no such object' "$tmp/sock.log" ||
-    fail "$(<"$tmp/sock.log")"
+serves_by_name "$tmp/data" "$odd" ../other/disk.img \
+    '404 NoSuchKey: there is no such object' "${blob[@]}" "${place[@]}"
 
 # The bucket in the name of the host (which a proxy finds).
 start_proxy

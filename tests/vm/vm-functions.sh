@@ -46,7 +46,7 @@ vm () {
     {
         echo "export LC_ALL=C srcdir=${srcdir@Q} builddir=${builddir@Q}"
         echo "PATH=${builddir@Q}:${builddir@Q}/tools:\$PATH"
-        echo "set -e -u; cd ${builddir@Q}; host_tmp=${tmp@Q}"
+        echo "set -e -u; cd ${builddir@Q}"
         echo 'source "$builddir/tests/functions.sh"'
         declare -f | sed '/^_cleanups/d'
         echo "cd \"\$tmp\"; $function"
@@ -58,7 +58,6 @@ vm () {
     timeout --kill-after=10 "${VM_TIMEOUT:-240}" qemu-system-x86_64 \
         -machine $machine -accel $accel -cpu $cpu -smp 2 -m 1024 \
         -nodefaults -no-user-config -display none -no-reboot -serial stdio \
-        -qmp unix:"$tmp/vm/qmp",server=on,wait=off \
         -kernel "$vm_rig/vmlinux" -initrd "$vm_rig/initrd.cpio" \
         -append "console=ttyS0 quiet panic=-1 mitigations=off \
 vm.init=$srcdir/tests/vm/guest-init vm.rig=$vm_rig" \
