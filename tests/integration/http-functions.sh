@@ -139,3 +139,36 @@ tell_faulty () {
     python3 -c 'import sys, urllib.request
 urllib.request.urlopen(sys.argv[1]).read()' "$faulty/$1"
 }
+
+# sixteen_clients SOCK FILE COUNT SECONDS: as many at once as that read what
+# is in the file at random places, COUNT times or as long as that, and must
+# find it.
+sixteen_clients () {
+    cat >"$tmp/clients.py" <<'PYTHON'
+import random, sys, threading, time
+import nbd
+want = open(sys.argv[2], "rb").read()
+end = time.monotonic() + int(sys.argv[4])
+good = []
+def run(seed):
+    rng = random.Random(seed)
+    h = nbd.NBD()
+    h.connect_unix(sys.argv[1])
+    for _ in range(int(sys.argv[3])):
+        n = rng.choice((1, 512, 4096, 100000))
+        at = rng.randrange(len(want) - n)
+        if h.pread(n, at) != want[at:at + n]:
+            return
+        if time.monotonic() >= end:
+            break
+    h.shutdown()
+    good.append(seed)
+threads = [threading.Thread(target=run, args=(int(sys.argv[5]) + i,))
+           for i in range(16)]
+for t in threads: t.start()
+for t in threads: t.join()
+assert len(good) == 16
+PYTHON
+    echo "sixteen clients: seed $SEED"
+    "$python" "$tmp/clients.py" "$@" "$SEED"
+}

@@ -39,28 +39,7 @@ touch "$tmp/enough"
 wait "$reader" || fail "the reader failed: $(<"$tmp/sock.log")"
 
 # Sixteen clients.
-cat >"$tmp/clients.py" <<PYTHON
-import random, sys, threading
-import nbd
-want = open("$tmp/disk", "rb").read()
-good = []
-def run(seed):
-    rng = random.Random(seed)
-    h = nbd.NBD()
-    h.connect_unix("$tmp/sock")
-    for _ in range(50):
-        n = rng.choice((1, 512, 4096, 100000))
-        at = rng.randrange(len(want) - n)
-        if h.pread(n, at) != want[at:at + n]:
-            return
-    h.shutdown()
-    good.append(seed)
-threads = [threading.Thread(target=run, args=(i,)) for i in range(16)]
-for t in threads: t.start()
-for t in threads: t.join()
-assert len(good) == 16
-PYTHON
-"$python" "$tmp/clients.py"
+sixteen_clients "$tmp/sock" "$tmp/disk" 50 600
 stop_nbdkit "$tmp/sock"
 
 # Another file takes the place, with the size and the date of the first.

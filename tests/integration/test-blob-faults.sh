@@ -43,29 +43,7 @@ done
 
 # Sixteen clients for some seconds, and faults of all kinds.
 start_nbdkit "${server[@]}" "$faulty/random/9/disk"
-cat >"$tmp/soak.py" <<PYTHON
-import random, threading, time
-import nbd
-want = open("$tmp/disk", "rb").read()
-end = time.monotonic() + ${SOAK_SECONDS:-4}
-good = []
-def run(seed):
-    rng = random.Random($SEED + seed)
-    h = nbd.NBD()
-    h.connect_unix("$tmp/sock")
-    while time.monotonic() < end:
-        n = rng.choice((1, 512, 4096, 100000))
-        at = rng.randrange(len(want) - n)
-        if h.pread(n, at) != want[at:at + n]:
-            return
-    h.shutdown()
-    good.append(seed)
-threads = [threading.Thread(target=run, args=(i,)) for i in range(16)]
-for t in threads: t.start()
-for t in threads: t.join()
-assert len(good) == 16
-PYTHON
-"$python" "$tmp/soak.py"
+sixteen_clients "$tmp/sock" "$tmp/disk" 1000000000 "${SOAK_SECONDS:-4}"
 stop_nbdkit "$tmp/sock"
 ! grep -q error "$tmp/sock.log" || fail "random: $(<"$tmp/sock.log")"
 
