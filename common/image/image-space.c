@@ -27,7 +27,8 @@ struct image_space {
   bool growing;
   uint64_t end;        /* of the file, without what is reserved there */
   uint64_t reserved;   /* how much that was, the last time */
-  uint64_t given_back; /* while growing: the end of what is not zero */
+  uint64_t given_back; /* while growing, behind the end: the end of what is
+                        * not zero */
   struct image_ranges free, zero;
 };
 
@@ -278,11 +279,16 @@ image_space_release (struct image_space *s, uint64_t place, uint64_t count,
                      bool zero)
 {
   LOCK_SCOPE (&s->lock);
-  const uint64_t end = ROUND_UP (place + count, s->o.unit);
+  uint64_t end = ROUND_UP (place + count, s->o.unit);
 
   place = ROUND_DOWN (place, s->o.unit);
-  if (s->growing)
+  /* By grow: it is nobody's before the space reaches there, or it would be
+   * given away, and once more when that is noted.
+   */
+  if (s->growing && end > s->end) {
     s->given_back = max_u64 (s->given_back, end);
+    end = s->end;
+  }
   if (image_ranges_add (&s->free, place, end) && zero)
     image_ranges_add (&s->zero, place, end);
 }

@@ -114,8 +114,18 @@ grow (void *opaque, uint64_t end, uint64_t *reserved, int *err)
     *err = ENOSPC;
     return -1;
   }
-  if (f->give_back)
+  if (f->give_back) {
+    uint64_t place;
+    bool zero;
+    int e;
+
     image_space_release (f->space, f->end - f->reserved, f->reserved, false);
+    /* Nobody has it before the growth is over. */
+    quick_assert (image_space_alloc_below (f->space, f->reserved, 0, 512,
+                                           UINT64_MAX, &place, &zero,
+                                           &e) == -1 &&
+                  e == ENOSPC);
+  }
   f->end = end;
   *reserved = f->reserved;
   return 0;
