@@ -225,7 +225,7 @@ close_attempt (struct attempt *a)
 }
 
 static void
-attempts (int i, unsigned variant, bool allocations)
+attempts_at (int i, unsigned variant, bool allocations)
 {
   struct nth_fault f = NTH_FAULT_INIT;
 
@@ -250,21 +250,30 @@ attempts (int i, unsigned variant, bool allocations)
   }
 }
 
-/* Each is another content and another operation. */
+/* Each is another content and another operation.  All in one process: to
+ * end one takes a leak checker longer than what is tested here.
+ */
 enum { VARIANTS = 36 };
+
+static void
+attempts (int i, bool allocations)
+{
+  for (unsigned v = 0; v < VARIANTS; v++) {
+    if (nth_fault_case (v))
+      attempts_at (i, v, allocations);
+  }
+}
 
 START_TEST (faults_below)
 {
-  const int i = _i / VARIANTS;
-
-  if (layer_makers[i / 2].persistent)
-    attempts (i, (unsigned) _i % VARIANTS, false);
+  if (layer_makers[_i / 2].persistent)
+    attempts (_i, false);
 }
 END_TEST
 
 START_TEST (no_memory)
 {
-  attempts (_i / VARIANTS, (unsigned) _i % VARIANTS, true);
+  attempts (_i, true);
 }
 END_TEST
 
@@ -360,8 +369,8 @@ layer_suite_faults (Suite *suite)
   TCase *c = test_case (suite, "faults");
   const int n = NLAYER_SUBJECTS;
 
-  tcase_add_loop_test (c, faults_below, 0, n * VARIANTS);
-  tcase_add_loop_test (c, no_memory, 0, n * VARIANTS);
+  tcase_add_loop_test (c, faults_below, 0, n);
+  tcase_add_loop_test (c, no_memory, 0, n);
   tcase_add_loop_test (c, close_faults, 0, n);
   tcase_add_loop_test (c, close_no_memory, 0, n);
   tcase_add_loop_test (c, open_faults, 0, n);

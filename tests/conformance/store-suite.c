@@ -13,6 +13,7 @@
 
 #include "conformance/store-suite.h"
 #include "support/alloc-fault.h"
+#include "support/differ.h"
 #include "support/log-memory.h"
 #include "support/must.h"
 #include "support/store-fault.h"
@@ -134,18 +135,18 @@ void
 check_range_of (struct subject *t, uint64_t offset, uint64_t count)
 {
   uint8_t *buf = must_malloc (count);
+  uint64_t i;
 
   if (store_read (t->s, buf, count, offset, &t->err) == -1)
     ck_abort_msg ("%s: read of %llu at %llu: %s", t->maker->name,
                   (unsigned long long) count, (unsigned long long) offset,
                   strerror (t->err));
-  for (uint64_t i = 0; i < count; i++) {
-    if (buf[i] != t->oracle[offset + i])
-      ck_abort_msg ("%s: byte %llu (of %llu at %llu) is %02x, should be %02x",
-                    t->maker->name, (unsigned long long) (offset + i),
-                    (unsigned long long) count, (unsigned long long) offset,
-                    buf[i], t->oracle[offset + i]);
-  }
+  i = first_difference (buf, t->oracle + offset, count);
+  if (i < count)
+    ck_abort_msg ("%s: byte %llu (of %llu at %llu) is %02x, should be %02x",
+                  t->maker->name, (unsigned long long) (offset + i),
+                  (unsigned long long) count, (unsigned long long) offset,
+                  buf[i], t->oracle[offset + i]);
   free (buf);
 }
 

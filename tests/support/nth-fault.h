@@ -13,6 +13,9 @@
  *     f.fired = store_fault_fired (faulty);            (or alloc_fault_fired)
  *     ... if f.fired, expect a clean failure, else success ...
  *   }
+ *
+ * NTH_FAULT_STEP=3 in the environment: every third only, and only in every
+ * third of the cases that nth_fault_case counts, where all take too long.
  */
 
 #ifndef DISKSTACK_TEST_NTH_FAULT_H
@@ -34,12 +37,29 @@ struct nth_fault {
     .n = 0, .max = 20000, .fired = true \
   }
 
+static inline uint64_t
+nth_fault_step (void)
+{
+  const char *s = getenv ("NTH_FAULT_STEP");
+  const uint64_t step = s != NULL ? strtoull (s, NULL, 10) : 1;
+
+  return step > 0 ? step : 1;
+}
+
+/* Is the case with number K to be tried? */
+static inline bool
+nth_fault_case (uint64_t k)
+{
+  return k % nth_fault_step () == 0;
+}
+
 static inline bool
 nth_fault_next (struct nth_fault *f)
 {
   if (!f->fired)
     return false;
-  if (++f->n > f->max) {
+  f->n += f->n == 0 ? 1 : nth_fault_step ();
+  if (f->n > f->max) {
     fprintf (stderr, "nth_fault: still failing after %llu runs\n",
              (unsigned long long) f->max);
     abort ();

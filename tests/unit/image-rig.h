@@ -14,6 +14,7 @@
 
 #include "base/align.h"
 #include "image/image.h"
+#include "support/differ.h"
 #include "support/image-test-format.h"
 #include "support/log-memory.h"
 #include "support/main.h"
@@ -131,16 +132,16 @@ static inline void
 rig_check (struct rig *r)
 {
   const uint64_t size = image_size (r->image);
-  uint64_t offset = 0, place;
+  uint64_t offset = 0, place, k;
   enum image_state state;
   struct image_visit v;
   int err;
 
   rig_read (r, r->buf, size, 0);
-  for (uint64_t k = 0; k < size; k++)
-    if (r->buf[k] != r->model[k])
-      ck_abort_msg ("byte %" PRIu64 " is 0x%02x, not 0x%02x", k, r->buf[k],
-                    r->model[k]);
+  k = first_difference (r->buf, r->model, size);
+  if (k < size)
+    ck_abort_msg ("byte %" PRIu64 " is 0x%02x, not 0x%02x", k, r->buf[k],
+                  r->model[k]);
   image_enter (r->image, &v);
   while (offset < size) {
     uint64_t count = size - offset;
