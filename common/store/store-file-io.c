@@ -30,18 +30,27 @@
 /* The kernel reads ahead no more than about this for one request. */
 #define CACHE_STEP (128 * 1024)
 
+/* A device that is not there any more, and will not come back.  What its
+ * requests fail with is as if its end had come nearer.
+ */
+static bool
+is_gone (const struct store_file *f, int e)
+{
+  return f->is_device && (e == ENXIO || e == ENODEV || e == ENOMEDIUM ||
+                          host_file_size (f->file) <= 0);
+}
+
 int
 file_failed (const struct store_file *f, const char *what, uint64_t count,
              uint64_t offset, int e, int *err)
 {
-  /* A device that is not there any more will not come back. */
-  *err = f->is_device && (e == ENXIO || e == ENODEV || e == ENOMEDIUM) ?
-           ESHUTDOWN :
-           host_file_errno (e);
+  *err = is_gone (f, e) ? ESHUTDOWN : host_file_errno (e);
   log_error ("%s: %s: offset=%llu count=%llu: %s", what,
              host_file_path (f->file), (unsigned long long) offset,
              (unsigned long long) count,
-             e == 0 ? "unexpected end of file" : strerror (e));
+             *err == ESHUTDOWN ? "the device is gone" :
+             e == 0            ? "unexpected end of file" :
+                                 strerror (e));
   return -1;
 }
 
@@ -207,13 +216,20 @@ evict_written (struct store_file *f, size_t count, uint64_t offset, int *err)
 /* A durable write failed with the errno E: was it the write, or was it
  * making it durable?  The latter may be the news, which comes only once,
  * that something else was lost.  Writing again without it tells, except
- * that no chances are taken with EIO.
+ * that no chances are taken with EIO.  A device without the page cache in
+ * between has no such news: it is asked to flush, and a sector that cannot
+ * be written spoils nothing else.
  */
 static int
 durable_write_failed (struct store_file *f, const struct iovec *iov, int niov,
                       size_t count, uint64_t offset, int e, int *err)
 {
-  if (e == EIO || transfer (f, FILE_WRITE, iov, niov, count, offset) == 0)
+  if (f->is_device && f->cache == STORE_FILE_CACHE_DIRECT) {
+    int ignored;
+
+    host_file_sync (f->file, &ignored);
+  }
+  else if (e == EIO || transfer (f, FILE_WRITE, iov, niov, count, offset) == 0)
     host_file_sync_set_failed (f->file);
   return file_failed (f, "pwritev2: RWF_DSYNC", count, offset, e, err);
 }

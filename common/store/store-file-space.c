@@ -369,6 +369,9 @@ file_refresh (struct store *s, uint64_t *size, int *err)
   now = host_file_size (f->file);
   if (now == -1)
     return file_failed (f, "ioctl: BLKGETSIZE64", 0, 0, errno, err);
+  /* What a request says then is more than that it is out of range. */
+  if (now == 0 && old > 0)
+    return file_failed (f, "ioctl: BLKGETSIZE64", 0, 0, 0, err);
   *size = (uint64_t) now;
   if (*size != old)
     log_error ("%s: has changed its size from %llu to %llu bytes",

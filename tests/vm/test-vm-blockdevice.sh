@@ -1,0 +1,228 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+#
+# Devices that only another kernel has: disks that are unplugged under
+# load, that fail in some sectors or for some time, that grow under
+# device-mapper, whose sectors have 4096 bytes, and one that notes in which
+# order it was written and flushed.
+
+set -e -u
+source "${builddir:-.}/tests/functions.sh"
+source "$srcdir/tests/vm/vm-functions.sh"
+source "$srcdir/tests/integration/raw-functions.sh"
+
+requires_plugin blockdevice
+requires_client
+requires_vm
+
+# A SCSI disk goes while four threads write to it: they get errors, none
+# hangs, the server says what happened and serves its end.
+unplugged () {
+    modprobe sd_mod
+    modprobe scsi_debug dev_size_mb=32 delay=0
+    wait_until 20 compgen -G '/sys/block/sd*/device/delete' >/dev/null
+    local disk
+    disk=$(cd /sys/block && echo sd*)
+    wait_until 20 test -b "/dev/$disk"
+    start_nbdkit "$tmp/sock" blockdevice "/dev/$disk"
+    { printf 'disk = "%s"\n' "$disk"; cat <<'EOF'; } | client "$tmp/sock"
+import threading, time
+MIB = 1 << 20
+data = os.urandom(MIB)
+h.pwrite(data, 0)
+h.flush()
+assert h.pread(MIB, 0) == data
+stop = []
+def load(k):
+    n = nbd.NBD()
+    n.connect_unix(sys.argv[1])
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        try:
+            n.pwrite(data, (8 + k) * MIB)
+            n.flush()
+        except nbd.Error as e:
+            stop.append(e.errnum)
+            break
+    try:
+        n.shutdown()
+    except nbd.Error:
+        pass
+threads = [threading.Thread(target=load, args=(k,)) for k in range(4)]
+for t in threads: t.start()
+time.sleep(1)
+open("/sys/block/%s/device/delete" % disk, "w").write("1")
+for t in threads: t.join()
+assert len(stop) == 4, stop
+assert set(stop) <= {errno.EIO, errno.ESHUTDOWN}, stop
+assert fails(h.pread, 4096, 0) in (errno.EIO, errno.ESHUTDOWN)
+assert fails(h.pwrite, data, 0) in (errno.EIO, errno.ESHUTDOWN)
+EOF
+    stop_nbdkit "$tmp/sock"
+    grep -q "/dev/$disk: is gone" "$tmp/sock.log"
+    modprobe -r scsi_debug
+}
+
+# Sectors that cannot be read or written fail, others do not; so does a
+# disk for as long as it is down.
+failing () {
+    local disk
+    truncate -s 16M back
+    disk=$(losetup --find --show back)
+    dmsetup create bad <<EOF
+0 16384 linear $disk 0
+16384 8 error
+16392 16376 linear $disk 16392
+EOF
+    start_nbdkit "$tmp/sock" blockdevice /dev/mapper/bad
+    client "$tmp/sock" <<'EOF'
+data = os.urandom(1 << 20)
+bad = 16384 * 512
+h.pwrite(data, 0)
+assert fails(h.pread, 4096, bad) == errno.EIO
+assert fails(h.pwrite, data, bad - 4096) == errno.EIO
+assert fails(h.pwrite, data[:4096], bad, nbd.CMD_FLAG_FUA) == errno.EIO
+assert fails(h.zero, 1 << 20, bad - 4096) == errno.EIO
+h.pwrite(data, bad + 4096)
+h.flush()
+assert h.pread(1 << 20, bad + 4096) == data and h.pread(1 << 20, 0) == data
+EOF
+    stop_nbdkit "$tmp/sock"
+    grep -q "/dev/mapper/bad" "$tmp/sock.log"
+    dmsetup remove bad
+
+    dmsetup create flaky --table "0 32768 flakey $disk 0 60 0"
+    start_nbdkit "$tmp/sock" blockdevice /dev/mapper/flaky
+    { printf 'disk = "%s"\n' "$disk"; cat <<'EOF'; } | client "$tmp/sock"
+import subprocess
+def table(text):
+    for args in (["suspend", "--noflush"], ["reload", "--table", text],
+                 ["resume"]):
+        subprocess.run(["dmsetup", args[0], "flaky"] + args[1:], check=True)
+old, new = os.urandom(65536), os.urandom(65536)
+h.pwrite(old, 0, nbd.CMD_FLAG_FUA)
+table("0 32768 flakey %s 0 0 60 1 error_writes" % disk)
+assert fails(h.pwrite, new, 0) == errno.EIO
+table("0 32768 flakey %s 0 60 0" % disk)
+assert h.pread(65536, 0) == old
+h.pwrite(new, 0)
+h.flush()
+assert h.pread(65536, 0) == new
+# What a failed flush should have made durable may be lost for ever.
+table("0 32768 flakey %s 0 0 60 1 error_writes" % disk)
+assert fails(h.flush) == errno.EIO
+table("0 32768 flakey %s 0 60 0" % disk)
+assert fails(h.flush) == errno.EIO
+EOF
+    stop_nbdkit "$tmp/sock"
+    dmsetup remove flaky
+    losetup -d "$disk"
+}
+
+# A mapped disk grows while it is served.
+growing () {
+    local disk
+    truncate -s 16M grows
+    disk=$(losetup --find --show grows)
+    dmsetup create grows --table "0 16384 linear $disk 0"
+    start_nbdkit "$tmp/sock" blockdevice /dev/mapper/grows
+    { printf 'disk, log = "%s", "%s/sock.log"\n' "$disk" "$tmp"
+      cat <<'EOF'; } | client "$tmp/sock"
+import subprocess, time
+MIB = 1 << 20
+subprocess.run(["dmsetup", "reload", "grows", "--table",
+                "0 32768 linear %s 0" % disk], check=True)
+subprocess.run(["dmsetup", "resume", "grows"], check=True)
+for _ in range(500):
+    if "to %d bytes" % (16 * MIB) in open(log).read(): break
+    time.sleep(0.02)
+else:
+    raise Exception("not noticed")
+assert fails(h.pwrite, b"x" * 512, 8 * MIB) == errno.ENOSPC
+n = nbd.NBD()
+n.connect_unix(sys.argv[1])
+assert n.get_size() == 16 * MIB
+n.pwrite(b"y" * 4096, 16 * MIB - 4096)
+n.shutdown()
+EOF
+    stop_nbdkit "$tmp/sock"
+    dmsetup remove grows
+    losetup -d "$disk"
+}
+
+# Sectors of 4096 bytes, also for clients that do not know.
+large_sectors () {
+    modprobe null_blk nr_devices=0
+    mountpoint -q /sys/kernel/config ||
+        mount -t configfs configfs /sys/kernel/config
+    local d=/sys/kernel/config/nullb/n0
+    mkdir "$d"
+    echo 64 >"$d/size"
+    echo 4096 >"$d/blocksize"
+    echo 1 >"$d/memory_backed"
+    echo 1 >"$d/discard"
+    echo 1 >"$d/power"
+    wait_until 10 test -b /dev/n0
+    start_nbdkit "$tmp/sock" blockdevice /dev/n0
+    client "$tmp/sock" <<'EOF'
+MIB = 1 << 20
+assert h.get_size() == 64 * MIB
+data = os.urandom(3 * MIB)
+h.pwrite(data, 4096)
+h.pwrite(b"odd", 8191)
+assert h.pread(3 * MIB, 4096) == data[:4095] + b"odd" + data[4098:]
+h.trim(MIB, 2 * MIB)
+h.zero(MIB, 5 * MIB)
+assert h.pread(MIB, 5 * MIB) == bytes(MIB)
+h.flush()
+EOF
+    stop_nbdkit "$tmp/sock"
+    echo 0 >"$d/power"
+    rmdir "$d"
+}
+
+# What a flush or FUA promises has been flushed, or written through, when
+# the answer comes: the log of the device is replayed as far as it was
+# durable then.
+flushed () {
+    local disk log
+    truncate -s 16M data
+    truncate -s 256M log
+    disk=$(losetup --find --show data)
+    log=$(losetup --find --show log)
+    modprobe dm-log-writes
+    dmsetup create logged --table "0 32768 log-writes $disk $log"
+    start_nbdkit "$tmp/sock" blockdevice /dev/mapper/logged
+    client "$tmp/sock" <<'EOF'
+import random, subprocess
+rng = random.Random(1)
+def mark(k):
+    subprocess.run(["dmsetup", "message", "logged", "0", "mark", str(k)],
+                   check=True)
+with open("promised", "w") as f:
+    for k in range(12):
+        fua = nbd.CMD_FLAG_FUA if rng.random() < 0.4 else 0
+        for page in rng.sample(range(1000), 5):
+            h.pwrite(bytes([k + 1]) * 4096, page * 4096, fua)
+            f.write("%d %d\n" % (k, page * 4096))
+        if not fua:
+            h.flush()
+        mark(k)
+EOF
+    stop_nbdkit "$tmp/sock"
+    dmsetup remove logged
+    "$python" "$srcdir/tests/vm/replay-log-writes.py" "$log" promised 16777216
+    losetup -d "$disk" "$log"
+}
+
+in_guest () {
+    requires_client
+    modprobe -a loop dm-mod dm-flakey
+    unplugged
+    failing
+    growing
+    large_sectors
+    flushed
+}
+
+vm in_guest
