@@ -9,48 +9,10 @@
 
 #include "base/align.h"
 #include "reservation/reservation-scsi.h"
+#include "reservation/reservation-transport.h"
 
 /* ------------------------------------------------------------------ */
 /* OUT */
-
-/* SPC-4, table 179; REGISTER AND MOVE has another one (table 181). */
-struct list_disk {
-  be64 key;        /* 0x00 */
-  be64 action_key; /* 0x08 */
-  uint8_t obsolete[4];
-  uint8_t flags; /* 0x14 */
-  uint8_t reserved;
-  uint8_t obsolete2[2];
-};
-#define LIST_SIZE 24
-_Static_assert(sizeof (struct list_disk) == LIST_SIZE, "size of the list");
-
-#define FLAG_APTPL 0x01
-#define FLAG_SPEC_I_PT 0x08 /* ALL_TG_PT is 0x04: there is one port */
-
-struct move_disk {
-  be64 key;        /* 0x00 */
-  be64 action_key; /* 0x08 */
-  uint8_t reserved;
-  uint8_t flags;     /* 0x11 */
-  be16 port;         /* 0x12: the relative target port */
-  be32 transport_id; /* 0x14: the length of what follows */
-};
-_Static_assert(sizeof (struct move_disk) == LIST_SIZE, "size of the list");
-
-#define MOVE_UNREG 0x02
-
-/* An iSCSI TransportID with a name alone (SPC-4, 7.6.4.6). */
-struct transport_id_disk {
-  uint8_t format_and_protocol;
-  uint8_t reserved;
-  be16 length; /* of the name, with zeroes behind it */
-};
-#define TRANSPORT_ID_HEAD 4
-#define TRANSPORT_ID_ISCSI 0x05
-#define NAME_FIELD_MIN 20
-_Static_assert(sizeof (struct transport_id_disk) == TRANSPORT_ID_HEAD,
-               "size of the head");
 
 static bool
 scope_matters (unsigned action)
@@ -60,40 +22,21 @@ scope_matters (unsigned action)
          action != RESERVATION_REGISTER_AND_MOVE && action != RESERVATION_CLEAR;
 }
 
-/* The name in the SIZE bytes at P, all of which are the TransportID. */
-static enum reservation_status
-read_name (const uint8_t *p, size_t size, char to[RESERVATION_NAME_MAX + 1])
-{
-  struct transport_id_disk d;
-  const char *name = (const char *) p + sizeof d;
-  size_t length;
-
-  if (size < sizeof d + NAME_FIELD_MIN)
-    return RESERVATION_BAD_PARAMETER;
-  memcpy (&d, p, sizeof d);
-  size -= sizeof d;
-  length = strnlen (name, size);
-  if (d.format_and_protocol != TRANSPORT_ID_ISCSI ||
-      be16_get (d.length) != size || length == 0 || length == size ||
-      length > RESERVATION_NAME_MAX)
-    return RESERVATION_BAD_PARAMETER;
-  memcpy (to, name, length + 1);
-  return RESERVATION_GOOD;
-}
-
 static enum reservation_status
 read_move (const uint8_t *list, size_t size, struct reservation_command *c,
            char to[RESERVATION_NAME_MAX + 1])
 {
-  struct move_disk d;
+  struct reservation_move_disk d;
 
   memcpy (&d, list, sizeof d);
-  c->aptpl = d.flags & FLAG_APTPL;
-  c->unregister = d.flags & MOVE_UNREG;
+  c->aptpl = d.flags & RESERVATION_LIST_APTPL;
+  c->unregister = d.flags & RESERVATION_MOVE_UNREG;
   if (be32_get (d.transport_id) != size - sizeof d)
     return RESERVATION_BAD_LENGTH;
   c->to = to;
-  return read_name (list + sizeof d, size - sizeof d, to);
+  return reservation_transport_parse (list + sizeof d, size - sizeof d, to) ?
+           RESERVATION_GOOD :
+           RESERVATION_BAD_PARAMETER;
 }
 
 enum reservation_status
@@ -103,7 +46,7 @@ reservation_out_parse (const uint8_t cdb[RESERVATION_CDB_SIZE],
                        char to[RESERVATION_NAME_MAX + 1])
 {
   struct reservation_cdb_disk d;
-  struct list_disk l;
+  struct reservation_list_disk l;
   unsigned action;
 
   memcpy (&d, cdb, sizeof d);
@@ -124,15 +67,13 @@ reservation_out_parse (const uint8_t cdb[RESERVATION_CDB_SIZE],
   c->action_key = be64_get (l.action_key);
   if (action == RESERVATION_REGISTER_AND_MOVE)
     return read_move (list, size, c, to);
-  c->aptpl = l.flags & FLAG_APTPL;
-  return l.flags & FLAG_SPEC_I_PT ? RESERVATION_BAD_PARAMETER :
-                                    RESERVATION_GOOD;
+  c->aptpl = l.flags & RESERVATION_LIST_APTPL;
+  return l.flags & RESERVATION_LIST_SPEC_I_PT ? RESERVATION_BAD_PARAMETER :
+                                                RESERVATION_GOOD;
 }
 
 /* ------------------------------------------------------------------ */
 /* IN */
-
-enum { READ_KEYS, READ_RESERVATION, REPORT_CAPABILITIES, READ_FULL_STATUS };
 
 /* What is written, of which no more than SIZE is kept. */
 struct data {
@@ -194,54 +135,35 @@ put_reservation (struct data *d, const struct reservation *r)
   put (d, rest, sizeof rest);
 }
 
-/* Table 171: reservations can be kept through power loss (PTPL_C), and are
- * if PTPL_A is set; of the types (TMV) all six.
+/* Table 171: can reservations be kept through power loss (PTPL_C), and are
+ * they (PTPL_A)?  Of the types (TMV) there are all six.
  */
 static void
 put_capabilities (struct data *d, const struct reservation *r)
 {
   const uint8_t all[8] = {
-    0, 8, 0x01, (uint8_t) (0x80 | r->aptpl), 0xea, 0x01
+    0, 8, r->no_ptpl ? 0 : 0x01, (uint8_t) (0x80 | r->aptpl), 0xea, 0x01
   };
 
   put (d, all, sizeof all);
-}
-
-/* Bytes of the field of a name: with a zero, a multiple of 4. */
-static size_t
-name_field (const char *name)
-{
-  return max_u64 (NAME_FIELD_MIN, ROUND_UP (strlen (name) + 1, 4));
-}
-
-static void
-put_name (struct data *d, const char *name)
-{
-  static const char zeroes[NAME_FIELD_MIN];
-  const size_t length = strlen (name), field = name_field (name);
-  const struct transport_id_disk head = { .format_and_protocol =
-                                            TRANSPORT_ID_ISCSI,
-                                          .length =
-                                            be16_put ((uint16_t) field) };
-
-  put (d, &head, sizeof head);
-  put (d, name, length);
-  put (d, zeroes, field - length);
 }
 
 static void
 put_registrant (struct data *d, const struct reservation *r, unsigned i)
 {
   const bool holder = reservation_is_holder (r, i);
-  const uint8_t flags[12] = { [4] = holder,
-                              [5] = holder ? (uint8_t) r->type : 0,
-                              [11] = 1 /* the one target port */ };
+  uint8_t id[RESERVATION_TRANSPORT_MAX];
+  const size_t n = reservation_transport_serialise (r->registrant[i].name, id);
+  const struct reservation_full_disk head = {
+    .key = be64_put (r->registrant[i].key),
+    .flags = holder ? RESERVATION_FULL_HOLDER : 0,
+    .scope_and_type = holder ? (uint8_t) r->type : 0,
+    .port = be16_put (1), /* the one target port */
+    .length = be32_put ((uint32_t) n),
+  };
 
-  put64 (d, r->registrant[i].key);
-  put (d, flags, sizeof flags);
-  put32 (d,
-         (uint32_t) (TRANSPORT_ID_HEAD + name_field (r->registrant[i].name)));
-  put_name (d, r->registrant[i].name);
+  put (d, &head, sizeof head);
+  put (d, id, n);
 }
 
 static void
@@ -250,7 +172,8 @@ put_full_status (struct data *d, const struct reservation *r)
   size_t length = 0;
 
   for (unsigned i = 0; i < r->n; i++)
-    length += 24 + TRANSPORT_ID_HEAD + name_field (r->registrant[i].name);
+    length += sizeof (struct reservation_full_disk) +
+              reservation_transport_size (r->registrant[i].name);
   put_header (d, r, length);
   for (unsigned i = 0; i < r->n; i++)
     put_registrant (d, r, i);
@@ -268,16 +191,16 @@ reservation_in (const struct reservation *r,
   if (cdb[0] != RESERVATION_IN_OPCODE)
     return RESERVATION_BAD_OPCODE;
   switch (cdb[1] & 0x1f) {
-  case READ_KEYS:
+  case RESERVATION_READ_KEYS:
     put_keys (&d, r);
     break;
-  case READ_RESERVATION:
+  case RESERVATION_READ_RESERVATION:
     put_reservation (&d, r);
     break;
-  case REPORT_CAPABILITIES:
+  case RESERVATION_REPORT_CAPABILITIES:
     put_capabilities (&d, r);
     break;
-  case READ_FULL_STATUS:
+  case RESERVATION_READ_FULL_STATUS:
     put_full_status (&d, r);
     break;
   default:

@@ -30,6 +30,58 @@ struct reservation_cdb_disk {
 _Static_assert(sizeof (struct reservation_cdb_disk) == RESERVATION_CDB_SIZE,
                "size of the command block");
 
+/* The parameter list of OUT (SPC-4, table 179). */
+struct reservation_list_disk {
+  be64 key;        /* 0x00 */
+  be64 action_key; /* 0x08 */
+  uint8_t obsolete[4];
+  uint8_t flags; /* 0x14 */
+  uint8_t reserved;
+  uint8_t obsolete2[2];
+};
+#define RESERVATION_LIST_APTPL 0x01
+#define RESERVATION_LIST_SPEC_I_PT 0x08 /* ALL_TG_PT, 0x04: there is one port */
+
+/* That of REGISTER AND MOVE (table 181); a TransportID follows. */
+struct reservation_move_disk {
+  be64 key;        /* 0x00 */
+  be64 action_key; /* 0x08 */
+  uint8_t reserved;
+  uint8_t flags;     /* 0x11 */
+  be16 port;         /* 0x12: the relative target port */
+  be32 transport_id; /* 0x14: the length of what follows */
+};
+#define RESERVATION_MOVE_UNREG 0x02
+
+_Static_assert(sizeof (struct reservation_list_disk) == 24, "size of the list");
+_Static_assert(sizeof (struct reservation_move_disk) == 24, "size of the list");
+
+/* The service actions of IN: the codes on the wire. */
+enum reservation_in_action {
+  RESERVATION_READ_KEYS,
+  RESERVATION_READ_RESERVATION,
+  RESERVATION_REPORT_CAPABILITIES,
+  RESERVATION_READ_FULL_STATUS,
+};
+
+/* Of each registrant in READ FULL STATUS (table 175); a TransportID
+ * follows.
+ */
+struct reservation_full_disk {
+  be64 key; /* 0x00 */
+  uint8_t reserved[4];
+  uint8_t flags;          /* 0x0c */
+  uint8_t scope_and_type; /* 0x0d: of a holder */
+  uint8_t reserved2[4];
+  be16 port;   /* 0x12 */
+  be32 length; /* 0x14: of the TransportID */
+};
+#define RESERVATION_FULL_HOLDER 0x01
+#define RESERVATION_FULL_ALL_PORTS 0x02
+
+_Static_assert(sizeof (struct reservation_full_disk) == 24,
+               "size of a registrant");
+
 /* The longest parameter list that there is: REGISTER AND MOVE to an iSCSI
  * name of full length.
  */

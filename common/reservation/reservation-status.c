@@ -9,6 +9,7 @@
 
 #define CHECK_CONDITION 0x02
 #define CONFLICT 0x18
+#define HARDWARE_ERROR 0x04
 #define ILLEGAL_REQUEST 0x05
 
 static const struct {
@@ -30,6 +31,8 @@ static const struct {
                                 { CHECK_CONDITION, ILLEGAL_REQUEST, 0x2604 } },
   [RESERVATION_FULL] = { "INSUFFICIENT REGISTRATION RESOURCES",
                          { CHECK_CONDITION, ILLEGAL_REQUEST, 0x5504 } },
+  [RESERVATION_NOT_KEPT] = { "INTERNAL TARGET FAILURE",
+                             { CHECK_CONDITION, HARDWARE_ERROR, 0x4400 } },
 };
 
 struct reservation_sense

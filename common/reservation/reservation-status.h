@@ -18,6 +18,7 @@ enum reservation_status {
   RESERVATION_BAD_PARAMETER, /* a field of the parameter list */
   RESERVATION_BAD_RELEASE,   /* of another type than there is */
   RESERVATION_FULL,          /* no room for another registrant */
+  RESERVATION_NOT_KEPT,      /* what has to be kept cannot be */
 };
 
 /* The status byte, the sense key, and the additional sense code in the

@@ -8,6 +8,7 @@
 
 #include <string.h>
 
+#include "base/utf8.h"
 #include "reservation/reservation.h"
 
 /* ------------------------------------------------------------------ */
@@ -66,6 +67,22 @@ is_write_exclusive (enum reservation_type type)
 
 /* ------------------------------------------------------------------ */
 /* Registrants */
+
+bool
+reservation_name_valid (const char *name)
+{
+  const size_t length = strnlen (name, RESERVATION_NAME_MAX + 1);
+  size_t n;
+
+  if (length == 0 || length > RESERVATION_NAME_MAX)
+    return false;
+  for (; *name != '\0'; name += n) {
+    n = utf8_length (name);
+    if (n == 0 || (unsigned char) *name < 0x20 || *name == 0x7f)
+      return false;
+  }
+  return true;
+}
 
 int
 reservation_find (const struct reservation *r, const char *name)
@@ -203,8 +220,9 @@ do_release (struct reservation *r, const char *name,
 static enum reservation_status
 do_clear (struct reservation *r)
 {
-  *r =
-    (struct reservation){ .generation = r->generation + 1, .aptpl = r->aptpl };
+  *r = (struct reservation){ .generation = r->generation + 1,
+                             .aptpl = r->aptpl,
+                             .no_ptpl = r->no_ptpl };
   return RESERVATION_GOOD;
 }
 
@@ -275,6 +293,14 @@ has_type (enum reservation_action action)
          action == RESERVATION_PREEMPT_AND_ABORT;
 }
 
+static bool
+registers (enum reservation_action action)
+{
+  return action == RESERVATION_REGISTER ||
+         action == RESERVATION_REGISTER_AND_IGNORE ||
+         action == RESERVATION_REGISTER_AND_MOVE;
+}
+
 /* All others are for who is registered, with the right key. */
 static enum reservation_status
 do_action (struct reservation *r, const char *name,
@@ -284,6 +310,8 @@ do_action (struct reservation *r, const char *name,
 
   if (has_type (c->action) && !reservation_type_valid (c->type))
     return RESERVATION_BAD_CDB;
+  if (registers (c->action) && c->aptpl && r->no_ptpl)
+    return RESERVATION_BAD_PARAMETER;
   if (c->action == RESERVATION_REGISTER ||
       c->action == RESERVATION_REGISTER_AND_IGNORE)
     return do_register (r, name, c);

@@ -47,7 +47,8 @@ struct reservation_registrant {
  */
 struct reservation {
   uint32_t generation;
-  bool aptpl; /* keep it through power loss */
+  bool aptpl;   /* keep it through power loss */
+  bool no_ptpl; /* that is not possible: then aptpl is false */
   enum reservation_type type;
   unsigned holder; /* index */
   unsigned n;
@@ -89,6 +90,11 @@ enum reservation_notice {
 typedef void (*reservation_notice_fn) (void *opaque, const char *name,
                                        enum reservation_notice notice);
 
+/* Can an initiator have this name?  It has 1 to RESERVATION_NAME_MAX bytes,
+ * and is UTF-8 without control characters.
+ */
+extern bool reservation_name_valid (const char *name);
+
 /* Is it a type that can be reserved? */
 extern bool reservation_type_valid (unsigned type);
 
@@ -104,7 +110,7 @@ extern int reservation_find (const struct reservation *r, const char *name);
 /* Does the registrant with this index hold the reservation? */
 extern bool reservation_is_holder (const struct reservation *r, unsigned index);
 
-/* Do what the initiator NAME, of at most RESERVATION_NAME_MAX bytes, says.
+/* Do what the initiator NAME, which is valid, says.
  * R changes only if it is RESERVATION_GOOD.  FN, which may be NULL, is
  * called for each other initiator that the change concerns, afterwards,
  * and must not change R.
