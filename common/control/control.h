@@ -20,10 +20,10 @@
 #define DISKSTACK_CONTROL_H
 
 #include "base/buffer.h"
+#include "control/control-server.h"
 
 struct control;
 
-#define CONTROL_CLIENTS 16
 #define CONTROL_HANDLERS 16
 
 /* Answer a request with what is put into OUT, and return 0; or -1 with
