@@ -7,6 +7,7 @@
 #include <config.h>
 
 #include "conformance/store-suite.h"
+#include "pr/pr-store.h"
 #include "store/store-align.h"
 #include "store/store-latency.h"
 #include "store/store-vhd1.h"
@@ -185,6 +186,24 @@ make_latency (struct store_env *env, const struct store_spec *o)
   return s;
 }
 
+static struct store *
+make_pr (struct store_env *env, const struct store_spec *o)
+{
+  struct pr_disk *d = pr_disk_create (NULL);
+  struct store *s;
+
+  if (d == NULL)
+    return NULL;
+  env->faulty = store_fault_create (mem (o, 1));
+  s = pr_store_create (d, "", env->faulty);
+  if (s == NULL) {
+    store_close (env->faulty);
+    env->faulty = NULL;
+  }
+  env->opaque = d;
+  return s;
+}
+
 const struct store_maker store_makers[] = {
   { "mem", make_mem, .unit = 1 },
   { "mem, align 512", make_mem_512, .unit = 512 },
@@ -213,6 +232,7 @@ const struct store_maker store_makers[] = {
   { "layered: sqlite", make_layered_sqlite, .unit = 1 },
 #endif
   { "latency", make_latency, .unit = 1 },
+  { "pr", make_pr, .unit = 1 },
 #ifdef HAVE_OPENSSL
   { "crypt", make_crypt, .unit = 512 },
   { "crypt, units of 4096 behind a header", make_crypt_4096, .unit = 4096 },
