@@ -26,7 +26,8 @@
 
 struct handle {
   struct glue_filter_instance *instance;
-  char *export_name;
+  char *export_name; /* below */
+  char *client;      /* or NULL */
   struct glue_disk *disk;
   bool is_user; /* has not left the disk */
   struct store *bottom;
@@ -253,24 +254,50 @@ glue_filter_bare_stack (const char *name, const struct layered_bottom *bottom,
 
 /* Connections. */
 
+static void
+free_handle (struct handle *h)
+{
+  free (h->client);
+  free (h->export_name);
+  free (h);
+}
+
+static struct handle *
+new_handle (struct glue_filter_instance *i, const char *export_name)
+{
+  struct handle *h = calloc (1, sizeof *h);
+
+  if (h == NULL) {
+    log_error ("out of memory");
+    return NULL;
+  }
+  h->instance = i;
+  if (i->filter->meet_client != NULL)
+    h->export_name =
+      i->filter->meet_client (i->config, export_name, &h->client);
+  else if ((h->export_name = strdup (export_name)) == NULL)
+    log_error ("out of memory");
+  if (h->export_name != NULL)
+    return h;
+  free_handle (h);
+  return NULL;
+}
+
 void *
 glue_filter_open (struct glue_filter *f, nbdkit_next_open *next,
                   nbdkit_context *context, int readonly, const char *exportname)
 {
   struct glue_filter_instance *i =
     get_instance (f, nbdkit_context_get_backend (context));
-  struct handle *h;
+  struct handle *h = i != NULL ? new_handle (i, exportname) : NULL;
 
-  if (i == NULL || next (context, f->below_read_only (i->config, readonly),
-                         exportname) == -1)
+  if (h == NULL)
     return NULL;
-  h = calloc (1, sizeof *h);
-  if (h == NULL || (h->export_name = strdup (exportname)) == NULL) {
-    free (h);
-    log_error ("out of memory");
+  if (next (context, f->below_read_only (i->config, readonly),
+            h->export_name) == -1) {
+    free_handle (h);
     return NULL;
   }
-  h->instance = i;
   return h;
 }
 
@@ -309,7 +336,8 @@ glue_filter_prepare (nbdkit_next *next, void *handle, int readonly)
   if (bottom == NULL)
     return -1;
   if (h->instance->filter->over != NULL) {
-    h->store = glue_over_open (h->instance, bottom, h->export_name, readonly);
+    h->store =
+      glue_over_open (h->instance, bottom, h->export_name, h->client, readonly);
     if (h->store == NULL)
       return -1;
   }
@@ -343,8 +371,7 @@ glue_filter_close (void *handle)
     glue_disk_leave (h->instance, h->disk, NULL);
   if (h->disk != NULL)
     glue_disk_put (h->instance, h->disk);
-  free (h->export_name);
-  free (h);
+  free_handle (h);
 }
 
 static struct store *

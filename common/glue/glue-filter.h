@@ -56,6 +56,13 @@ struct glue_filter {
   /* Open and lock files.  0 or -1 after log_error.  May be NULL. */
   int (*get_ready) (void *config);
 
+  /* A client asks for EXPORT_NAME: the name to ask for below, and in *CLIENT
+   * who it is, both allocated; called by the connection's own thread.  NULL
+   * after log_error.  May be NULL: then the name is passed on, and nobody
+   * wants to know.
+   */
+  char *(*meet_client) (void *config, const char *export_name, char **client);
+
   /* Must the disk below be opened read-only? */
   bool (*below_read_only) (const void *config, bool read_only);
 

@@ -95,13 +95,16 @@ get_disk (struct glue_filter_instance *i, struct store *bottom,
 
 struct store *
 glue_over_open (struct glue_filter_instance *i, struct store *bottom,
-                const char *export_name, bool read_only)
+                const char *export_name, const char *client, bool read_only)
 {
+  const struct glue_over *over = i->filter->over;
   struct glue_over_disk *d = get_disk (i, bottom, export_name, read_only);
-  struct store *s, *aligned;
+  struct store *s = NULL, *aligned;
 
-  s = d != NULL ? i->filter->over->open_store (i->config, d->shared, bottom) :
-                  NULL;
+  if (d != NULL && over->open_for_client != NULL)
+    s = over->open_for_client (i->config, d->shared, client, bottom);
+  else if (d != NULL)
+    s = over->open_store (i->config, d->shared, bottom);
   if (s == NULL) {
     store_close (bottom);
     return NULL;

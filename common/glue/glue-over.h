@@ -28,14 +28,19 @@ struct glue_over {
    * ownership of BOTTOM on success; NULL after log_error.
    */
   struct store *(*open_store) (void *config, void *disk, struct store *bottom);
+
+  /* Instead of that: who CLIENT is was found out by meet_client. */
+  struct store *(*open_for_client) (void *config, void *disk,
+                                    const char *client, struct store *bottom);
 };
 
 /* For glue-filter.c: the store of a connection, whose info.align is 1.
- * Takes ownership of BOTTOM; NULL after log_error.
+ * CLIENT is NULL if nobody wants to know.  Takes ownership of BOTTOM; NULL after log_error.
  */
 extern struct store *glue_over_open (struct glue_filter_instance *i,
                                      struct store *bottom,
-                                     const char *export_name, bool read_only);
+                                     const char *export_name,
+                                     const char *client, bool read_only);
 
 /* When no connection is left. */
 extern void glue_over_close (struct glue_filter_instance *i);
