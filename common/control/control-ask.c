@@ -80,9 +80,8 @@ control_send (int fd, const void *bytes, size_t n, uint64_t deadline, int stop)
   return 0;
 }
 
-/* A socket that is connected to PATH. */
-static int
-reach (const char *path, uint64_t deadline)
+int
+control_connect (const char *path, uint64_t deadline)
 {
   CLEANUP_CLOSE int fd = -1;
   struct sockaddr_un a;
@@ -189,7 +188,7 @@ control_ask (const char *path, const char *request, unsigned milliseconds,
   const uint64_t deadline =
     milliseconds == 0 ? CONTROL_FOREVER : control_now () + milliseconds;
   const size_t before = out->len;
-  CLEANUP_CLOSE int fd = reach (path, deadline);
+  CLEANUP_CLOSE int fd = control_connect (path, deadline);
 
   if (fd == -1)
     return -1;

@@ -44,6 +44,11 @@ extern uint64_t control_now (void);
 extern int control_send (int fd, const void *bytes, size_t n, uint64_t deadline,
                          int stop);
 
+/* A socket, which does not block, that is connected to PATH; or -1 after
+ * log_error, with errno.
+ */
+extern int control_connect (const char *path, uint64_t deadline);
+
 /* Ask the server at PATH for REQUEST, a line without its newline, and
  * append its answer to OUT.  It has MILLISECONDS for all of that, 0: any
  * time.  Returns 0, or -1 after log_error, with errno: EPROTO if the
