@@ -22,6 +22,7 @@ extern int command_compact (int argc, char *argv[]);
 extern int command_convert (int argc, char *argv[]);
 extern int command_create (int argc, char *argv[]);
 extern int command_info (int argc, char *argv[]);
+extern int command_pr (int argc, char *argv[]);
 extern int command_rebase (int argc, char *argv[]);
 extern int command_resize (int argc, char *argv[]);
 extern int command_status (int argc, char *argv[]);

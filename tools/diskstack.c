@@ -29,6 +29,8 @@ static const struct command {
     "make a raw disk, a VHD or a VHDX" },
   { "info", command_info, "info [--json] FILE...",
     "what a VHD or a layer file is, and what is wrong with it" },
+  { "pr", command_pr, "pr [OPTIONS] SOCKET",
+    "persistent reservations of a running server" },
   { "rebase", command_rebase, "rebase [OPTIONS] CHILD PARENT",
     "give a differencing image another parent" },
   { "resize", command_resize, "resize [OPTIONS] FILE SIZE",

@@ -5,6 +5,7 @@
 
 #include <config.h>
 
+#include "base/align.h"
 #include "reservation/reservation-status.h"
 
 #define CHECK_CONDITION 0x02
@@ -39,6 +40,18 @@ struct reservation_sense
 reservation_status_sense (enum reservation_status status)
 {
   return statuses[status].sense;
+}
+
+const char *
+reservation_sense_string (struct reservation_sense sense)
+{
+  for (size_t i = 0; i < ARRAY_SIZE (statuses); i++) {
+    const struct reservation_sense *s = &statuses[i].sense;
+
+    if (s->status == sense.status && s->key == sense.key && s->asc == sense.asc)
+      return statuses[i].text;
+  }
+  return NULL;
 }
 
 const char *

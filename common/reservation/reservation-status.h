@@ -32,6 +32,11 @@ struct reservation_sense {
 extern struct reservation_sense
 reservation_status_sense (enum reservation_status status);
 
+/* What the standard calls a status byte with this sense, if it is one that
+ * reservations have; else NULL.
+ */
+extern const char *reservation_sense_string (struct reservation_sense sense);
+
 /* As the standard calls it. */
 extern const char *reservation_status_string (enum reservation_status status);
 
