@@ -36,15 +36,15 @@ pr_identity_check (enum pr_identity identity)
   return -1;
 }
 
-/* NAME, unless no initiator can have it. */
+/* It is not printed: there may be anything in it. */
 static int
-check_name (const char *name)
+check_name (const char *where, const char *name)
 {
   if (reservation_name_valid (name))
     return 0;
-  log_error ("\"%s\" is no name of an initiator, which is 1 to %d bytes of "
-             "UTF-8 without control characters",
-             name, RESERVATION_NAME_MAX);
+  log_error ("%s is no name of an initiator, which is 1 to %d bytes of UTF-8 "
+             "without control characters",
+             where, RESERVATION_NAME_MAX);
   return -1;
 }
 
@@ -53,7 +53,8 @@ find_in_export (const char *export_name)
 {
   const char *at = strrchr (export_name, '@');
 
-  if (at != NULL && check_name (at + 1) == -1)
+  if (at != NULL &&
+      check_name ("what is behind the last @ of the export name", at + 1) == -1)
     return NULL;
   return strdup (at != NULL ? at + 1 : "");
 }
@@ -69,7 +70,7 @@ find_in_certificate (void)
   if (*dn == '\0')
     log_error ("pr-identity=tls: the client has no certificate that was "
                "verified (--tls=require --tls-verify-peer)");
-  else if (check_name (dn) == 0)
+  else if (check_name ("the name in the client's certificate", dn) == 0)
     return dn;
   free (dn);
   return NULL;
