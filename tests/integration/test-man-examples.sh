@@ -116,7 +116,7 @@ try () {
         # These need the kernel's devices, and would change the machine.
         nbd-client* | mount*) echo "not tried here" ;;
         # Of the server of the example before.
-        "diskstack status"*) eval "$1" ;;
+        "diskstack status"* | "diskstack pr"*) eval "$1" ;;
         *) fresh_folder; eval "$1" | tee out; ! grep -qx null out ;;
     esac
 }
