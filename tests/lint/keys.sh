@@ -23,13 +23,13 @@ words () {
 takes () {
     local args=("$2")
     [[ $1 == plugin ]] || args=("--filter=$2" null)
-    "$server" -U - "${args[@]}" "$3=-" --run : </dev/null 2>&1 |
+    ( cd "$tmp" && "$server" -U - "${args[@]}" "$3=-" --run : </dev/null 2>&1 ) |
         grep -Eq "unknown parameter '$3'|$3 is a parameter of --filter" ||
         echo "$3"
 }
 export -f takes
 server=$(sed -n "s/^nbdkit='\(.*\)'/\1/p" "$builddir/nbdkit")
-export server
+export server tmp
 
 n=0
 while read -r module; do
