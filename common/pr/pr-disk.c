@@ -127,6 +127,8 @@ pr_disk_begin (struct pr_disk *d, struct pr_initiator *i, bool write,
   while (d->changing && i->may[write] != i->next[write])
     pthread_cond_wait (&d->changed, &d->lock);
   if (!i->may[write]) {
+    log_debug ("pr: initiator \"%s\": a reservation forbids to %s", i->name,
+               write ? "write" : "read");
     *err = EPERM;
     return -1;
   }
