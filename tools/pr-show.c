@@ -96,22 +96,36 @@ show_full_status (struct reservation_report *r)
 static int
 show_capabilities (const uint8_t *p, size_t size)
 {
+  /* By the bits of the mask. */
+  static const enum reservation_type types[] = {
+    RESERVATION_WRITE_EXCLUSIVE_ALL_REGISTRANTS,
+    RESERVATION_EXCLUSIVE_ACCESS_REGISTRANTS_ONLY,
+    RESERVATION_WRITE_EXCLUSIVE_REGISTRANTS_ONLY,
+    RESERVATION_EXCLUSIVE_ACCESS,
+    RESERVATION_WRITE_EXCLUSIVE,
+    RESERVATION_EXCLUSIVE_ACCESS_ALL_REGISTRANTS,
+  };
   struct reservation_capabilities c;
 
   if (reservation_report_capabilities (p, size, &c) != RESERVATION_REPORT_OK)
     return -1;
   printf ("Report capabilities response:\n"
+          "  Replace Lost Reservation Capable(RLR_C): %d\n"
+          "  Compatible Reservation Handling(CRH): %d\n"
+          "  Specify Initiator Ports Capable(SIP_C): %d\n"
+          "  All Target Ports Capable(ATP_C): %d\n"
           "  Persist Through Power Loss Capable(PTPL_C): %d\n"
           "  Type Mask Valid(TMV): %d\n"
+          "  Allow Commands: %d\n"
           "  Persist Through Power Loss Active(PTPL_A): %d\n",
-          c.ptpl_capable, c.has_types, c.ptpl_active);
+          c.replace_lost, c.compatible, c.specify_ports, c.all_ports,
+          c.ptpl_capable, c.has_types, c.allow_commands, c.ptpl_active);
   if (!c.has_types)
     return 0;
   puts ("    Support indicated in Type mask:");
-  for (unsigned type = 0; type < ARRAY_SIZE (c.type); type++) {
-    if (reservation_type_valid (type))
-      printf ("      %s: %d\n", reservation_type_string (type), c.type[type]);
-  }
+  for (size_t i = 0; i < ARRAY_SIZE (types); i++)
+    printf ("      %s: %d\n", reservation_type_string (types[i]),
+            c.type[types[i]]);
   return 0;
 }
 

@@ -183,8 +183,13 @@ reservation_report_capabilities (const uint8_t *p, size_t size,
   if (size < 8 || (p[0] << 8 | p[1]) != 8)
     return RESERVATION_REPORT_BAD;
   *c = (struct reservation_capabilities){
+    .replace_lost = p[2] & 0x80,
+    .compatible = p[2] & 0x10,
+    .specify_ports = p[2] & 0x08,
+    .all_ports = p[2] & 0x04,
     .ptpl_capable = p[2] & 0x01,
     .has_types = p[3] & 0x80,
+    .allow_commands = p[3] >> 4 & 7,
     .ptpl_active = p[3] & 0x01,
   };
   for (size_t i = 0; i < ARRAY_SIZE (types); i++)

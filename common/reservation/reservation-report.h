@@ -66,7 +66,9 @@ reservation_report_registrant (struct reservation_report *r,
                                struct reservation_report_registrant *g);
 
 struct reservation_capabilities {
+  bool replace_lost, compatible, specify_ports, all_ports; /* RLR_C, CRH... */
   bool ptpl_capable, ptpl_active, has_types;
+  uint8_t allow_commands;
   bool type[16]; /* by enum reservation_type */
 };
 

@@ -71,15 +71,20 @@ shows --read-full-status <<'TEXT'
 TEXT
 shows --report-capabilities <<'TEXT'
 Report capabilities response:
+  Replace Lost Reservation Capable(RLR_C): 0
+  Compatible Reservation Handling(CRH): 0
+  Specify Initiator Ports Capable(SIP_C): 0
+  All Target Ports Capable(ATP_C): 0
   Persist Through Power Loss Capable(PTPL_C): 1
   Type Mask Valid(TMV): 1
+  Allow Commands: 0
   Persist Through Power Loss Active(PTPL_A): 0
     Support indicated in Type mask:
-      Write Exclusive: 1
-      Exclusive Access: 1
-      Write Exclusive, registrants only: 1
-      Exclusive Access, registrants only: 1
       Write Exclusive, all registrants: 1
+      Exclusive Access, registrants only: 1
+      Write Exclusive, registrants only: 1
+      Exclusive Access: 1
+      Write Exclusive: 1
       Exclusive Access, all registrants: 1
 TEXT
 
