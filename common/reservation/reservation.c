@@ -239,7 +239,8 @@ names_holder (const struct reservation *r, uint64_t key)
 }
 
 /* Who preempts without taking the reservation can unregister itself by
- * that, but not from a reservation of all registrants.
+ * that, but not from a reservation of all registrants: there it may name
+ * its own key, to no effect.
  */
 static enum reservation_status
 do_preempt (struct reservation *r, const char *name,
@@ -247,12 +248,13 @@ do_preempt (struct reservation *r, const char *name,
 {
   const bool takes = names_holder (r, c->action_key);
   const bool stays = takes || reservation_is_of_all (r->type);
+  const bool matches = stays && c->action_key == c->key;
 
   if (c->action_key == 0 && !takes)
     return RESERVATION_BAD_PARAMETER;
   if (takes)
     release (r);
-  if (!remove_all (r, stays ? name : NULL, c->action_key) && !takes)
+  if (!remove_all (r, stays ? name : NULL, c->action_key) && !takes && !matches)
     return RESERVATION_CONFLICT;
   if (takes)
     reserve (r, name, c->type);

@@ -44,7 +44,8 @@ int
 file_failed (const struct store_file *f, const char *what, uint64_t count,
              uint64_t offset, int e, int *err)
 {
-  *err = is_gone (f, e) ? ESHUTDOWN : host_file_errno (e);
+  /* EBADE: a reservation of another host forbids it. */
+  *err = is_gone (f, e) ? ESHUTDOWN : e == EBADE ? EPERM : host_file_errno (e);
   log_error ("%s: %s: offset=%llu count=%llu: %s", what,
              host_file_path (f->file), (unsigned long long) offset,
              (unsigned long long) count,

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -19,6 +20,8 @@
 #include "base/log.h"
 #include "glue/glue-host-file.h"
 #include "glue/glue-plugin.h"
+#include "pr/pr-device.h"
+#include "pr/pr-socket.h"
 #include "store/device-claim.h"
 #include "store/device-watch.h"
 #include "store/store-file.h"
@@ -32,6 +35,9 @@ static struct glue_exports exports = GLUE_EXPORTS_INIT (open_store);
 static struct host_file *device;
 static int claim = -1; /* of the first client that may write, to the end */
 static struct device_watch *watch;
+static char *pr_path; /* pr-socket=, and what is there */
+static struct pr_device *reservations;
+static struct pr_socket *pr_socket;
 
 /* ------------------------------------------------------------------ */
 /* What is served */
@@ -93,6 +99,18 @@ tell_user (void)
   cleanup_close (&fd);
 }
 
+/* Whoever gives commands there, it is the host that the disk hears. */
+static int
+open_reservations (void)
+{
+  reservations =
+    pr_device_create (host_file_fd (device), host_file_path (device));
+  if (reservations == NULL)
+    return -1;
+  pr_socket = pr_socket_bind (pr_path, "host", pr_device_target (reservations));
+  return pr_socket != NULL ? 0 : -1;
+}
+
 /* Still in the user's directory, as the user and with the terminal. */
 static int
 blockdevice_get_ready (void)
@@ -103,6 +121,8 @@ blockdevice_get_ready (void)
   if (device == NULL)
     return -1;
   tell_user ();
+  if (pr_path != NULL && open_reservations () == -1)
+    return -1;
   return glue_plugin_preopen (&exports, "");
 }
 
@@ -115,7 +135,7 @@ blockdevice_after_fork (void)
     watch = device_watch_start (st.st_rdev, changed, NULL);
   if (watch == NULL)
     nbdkit_debug ("no events of the kernel: %m; new clients see new sizes");
-  return 0;
+  return pr_socket != NULL ? pr_socket_start (pr_socket) : 0;
 }
 
 static void
@@ -123,12 +143,17 @@ blockdevice_cleanup (void)
 {
   device_watch_stop (watch);
   watch = NULL;
+  pr_socket_close (pr_socket);
+  pr_socket = NULL;
 }
 
 static void
 blockdevice_unload (void)
 {
   glue_plugin_unload (&exports);
+  blockdevice_cleanup ();
+  pr_device_free (reservations);
+  free (pr_path);
   host_file_unref (device);
   cleanup_close (&claim);
   glue_host_file_fini (&host);
@@ -144,10 +169,24 @@ blockdevice_load (void)
 }
 
 static int
+set_pr_socket (const char *value)
+{
+  if (pr_path != NULL) {
+    nbdkit_error ("pr-socket= may only be given once");
+    return -1;
+  }
+  pr_path = nbdkit_absolute_path (value);
+  return pr_path != NULL ? 0 : -1;
+}
+
+static int
 blockdevice_config (const char *key, const char *value)
 {
-  const int r = glue_host_file_config (&host, key, value);
+  int r;
 
+  if (strcmp (key, "pr-socket") == 0)
+    return set_pr_socket (value);
+  r = glue_host_file_config (&host, key, value);
   if (r == 0)
     nbdkit_error ("unknown parameter '%s'", key);
   return r == 1 ? 0 : -1;
@@ -168,6 +207,7 @@ blockdevice_config_complete (void)
 #define blockdevice_config_help                                              \
   "[file=]<DEVICE>       The disk or partition to serve.\n"                  \
   "fd=<FD>               Serve the one that is open on this descriptor.\n"   \
+  "pr-socket=<SOCKET>    For diskstack pr and QEMU: the disk's reservations.\n"\
   GLUE_HOST_FILE_HELP
 /* clang-format on */
 

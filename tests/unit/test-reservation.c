@@ -193,8 +193,8 @@ static const struct {
       { "c", REG, 0, 0, 3, OK, NULL },
       { "a", RES, WE_AR, 1, 0, OK, NULL },
       { "b", PRE, EA, 2, 3, OK, "4 7 a1* b2* | c:unregistered" },
-      { "b", PRE, EA, 2, 2, CON, "4 7 a1* b2* |" },
-      { "b", PRE, EA, 2, 0, OK, "5 3 b2* | a:unregistered" },
+      { "b", PRE, EA, 2, 2, OK, "5 7 a1* b2* |" },
+      { "b", PRE, EA, 2, 0, OK, "6 3 b2* | a:unregistered" },
     } },
   { "move",
     {

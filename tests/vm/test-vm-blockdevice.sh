@@ -13,6 +13,7 @@ source "$srcdir/tests/integration/raw-functions.sh"
 
 requires_plugin blockdevice
 requires_client
+requires losetup --version
 requires_vm
 
 # A SCSI disk goes while four threads write to it: they get errors, none

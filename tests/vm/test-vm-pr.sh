@@ -2,13 +2,18 @@
 # SPDX-License-Identifier: BSD-3-Clause
 #
 # The pr filter and the kernel's own SCSI target answer the same random
-# commands (PEERS_STEPS) in the same way, and allow the same.
+# commands (PEERS_STEPS) in the same way, and allow the same.  What the
+# blockdevice plugin passes to a disk of that target is what others see
+# there, and the reverse; and it is obeyed.
 
 set -e -u
+export SEED=${SEED:-11}         # others by hand
 source "${builddir:-.}/tests/functions.sh"
 source "$srcdir/tests/vm/vm-functions.sh"
 source "$srcdir/tests/integration/pr-functions.sh"
 
+requires_plugin blockdevice
+requires losetup --version
 requires_vm
 
 # A disk in memory with two ways to it, which are two initiators: $devices.
@@ -34,13 +39,64 @@ start_target () {
     devices=(/dev/sg0 /dev/sg1)
 }
 
+# The first way to the disk is ours, the second somebody else's.
+try_passing () {
+    local ours other
+    read -r ours other <<<"$(cd /sys/block && echo sd*)"
+    wait_until 30 test -b "/dev/$ours" -a -b "/dev/$other"
+    pr () { diskstack pr "$@" dev.sock; }
+    may_write () {              # 1 if that fails with EPERM
+        "$python" - <<'PYTHON'
+import nbd, sys
+h = nbd.NBD()
+h.connect_unix("dev")
+try:
+    h.pwrite(b"x" * 4096, 0)
+except nbd.Error as e:
+    assert e.errno == "EPERM", e
+    sys.exit(1)
+PYTHON
+    }
+    # What the random commands have left.
+    sg_persist --out --register-ignore --param-sark=1 "/dev/$other"
+    sg_persist --out --clear --param-rk=1 "/dev/$other"
+    start_nbdkit dev blockdevice "/dev/$ours" pr-socket=dev.sock
+    may_write
+    pr --out --register --param-sark=abc
+    pr --out --reserve --param-rk=abc --prout-type=1
+    sg_persist --in --read-keys "/dev/$other" | grep 0xabc
+    sg_persist --in --read-reservation "/dev/$other" |
+        grep 'Write Exclusive$'
+    may_write
+    expect_error 'conflict|Input/output|Invalid exchange' \
+        dd if=/dev/zero of="/dev/$other" bs=4096 count=1 oflag=direct
+    # It takes over.  This way is told so first, by a unit attention.
+    sg_persist --out --register --param-sark=def "/dev/$other"
+    sg_persist --out --preempt --param-rk=def --param-sark=abc \
+               --prout-type=1 "/dev/$other"
+    pr --in --read-keys | tee keys
+    grep -q 0xdef keys
+    ! may_write || fail 'the reservation of another host is not obeyed'
+    expect_error 'CONFLICT' pr --out --reserve --param-rk=abc --prout-type=1
+    sg_persist --out --clear --param-rk=def "/dev/$other"
+    may_write
+    pr --in --read-full-status
+    stop_nbdkit dev
+    expect_error 'no SCSI disk|need a SCSI disk' \
+        nbdkit -f -U none.sock blockdevice "$(losetup --find --show disk)" \
+        pr-socket=none.pr
+}
+
 in_guest () {
     source /out/variables
+    modprobe loop
+    truncate -s 1M disk
     start_target
     start_nbdkit "$tmp/sock" --filter=pr memory 1M pr-socket=pr.sock
     "$python" "$srcdir/tests/vm/pr-peers.py" "$seed" "$steps" \
               "${devices[@]}" "$tmp/sock"
     stop_nbdkit "$tmp/sock"
+    try_passing
 }
 
 echo "SEED=$SEED"
