@@ -53,8 +53,9 @@ struct nvme_ns_info {
   bool thin;              /* NSFEAT bit 0 */
   bool deallocated_zero;  /* DLFEAT: reads of deallocated blocks are zero */
   bool write_zeroes_deac; /* DLFEAT bit 3 */
-  bool gone;
-  bool has_id; /* NGUID, else EUI64 in its first half */
+  bool write_protected;   /* NSATTR bit 0: writes fail with EPERM */
+  bool gone;              /* for ever: detached, or it is another disk now */
+  bool has_id;            /* NGUID, else EUI64 in its first half */
   struct uuid id;
 };
 
@@ -85,6 +86,11 @@ struct nvme_ns;
 extern struct nvme_ns *nvme_ns_open (struct nvme *n, uint32_t nsid, int *err);
 /* As it is now: the size may change while it is in use. */
 extern void nvme_ns_get_info (struct nvme_ns *ns, struct nvme_ns_info *info);
+
+/* Ask the controller now, for those that do not tell by themselves.  Returns
+ * 0, or -1 with ESHUTDOWN if the namespace is gone.
+ */
+extern int nvme_ns_refresh (struct nvme_ns *ns, int *err);
 
 /* OFFSET and the sum of the vector are multiples of the LBA size, of any
  * length; elements of any length and alignment.  Split to what the

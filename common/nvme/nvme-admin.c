@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Admin commands that somebody waits for.
+ */
+
+#include <config.h>
+
+#include <errno.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "nvme/nvme-command.h"
+#include "nvme/nvme-impl.h"
+#include "nvme/nvme-status.h"
+
+/* A command that a reset ended is given again so often. */
+#define TRIES 3
+
+/* Returns the status of the command. */
+static uint16_t
+run (struct nvme *n, const struct nvme_sqe *sqe, void *buf, size_t count,
+     uint32_t *result)
+{
+  struct nvme_queue *q = &n->admin;
+  uint16_t status = NVME_SC_DEVICE_GONE;
+  struct nvme_request rq;
+  struct nvme_slot *s;
+
+  nvme_request_init (&rq, q);
+  rq.deadline_ns = clock_ns () + n->o.command_seconds * CLOCK_SECOND;
+  pthread_mutex_lock (&q->lock);
+  s = nvme_request_get (&rq, count, true);
+  if (s != NULL) {
+    nvme_slot_build (q, s, sqe);
+    nvme_request_post (&rq, s);
+    nvme_request_ring (&rq);
+    status = NVME_SC_TIMED_OUT;
+    if (nvme_request_wait (&rq, true)) {
+      nvme_request_collect (&rq);
+      status = s->status;
+      if (result != NULL)
+        *result = s->result;
+      if (buf != NULL && (status & NVME_STATUS_CODE_MASK) == 0)
+        nvme_slot_read (q, s, 0, buf, count);
+      nvme_request_release (&rq, s);
+    }
+  }
+  pthread_mutex_unlock (&q->lock);
+  nvme_request_fini (&rq);
+  return status;
+}
+
+int
+nvme_admin_locked (struct nvme *n, const struct nvme_sqe *sqe, void *buf,
+                   size_t count, uint32_t *result, int *err)
+{
+  const uint16_t status = run (n, sqe, buf, count, result);
+  const int e = nvme_status_errno (status);
+
+  if (e == 0)
+    return 0;
+  log_debug ("nvme %s: admin command 0x%02x: %s (status 0x%x)", n->hw->name,
+             sqe->opcode, nvme_status_string (status), status);
+  *err = e;
+  return -1;
+}
+
+int
+nvme_admin (struct nvme *n, const struct nvme_sqe *sqe, void *buf, size_t count,
+            uint32_t *result, int *err)
+{
+  uint16_t status = NVME_SC_RESET;
+
+  for (unsigned i = 0; i < TRIES && status == NVME_SC_RESET; i++) {
+    LOCK_SCOPE (&n->admin_lock);
+    status = run (n, sqe, buf, count, result);
+  }
+  /* Whatever became of it, its slot is not coming back. */
+  if (status == NVME_SC_TIMED_OUT)
+    n->trouble = true;
+  *err = nvme_status_errno (status);
+  return *err == 0 ? 0 : -1;
+}
+
+int
+nvme_identify (struct nvme *n, uint8_t cns, uint32_t nsid, void *buf, int *err)
+{
+  const struct nvme_sqe sqe = nvme_command_identify (cns, nsid);
+
+  return nvme_admin (n, &sqe, buf, NVME_DATA_SIZE, NULL, err);
+}
+
+int
+nvme_get_log (struct nvme *n, uint8_t log, uint32_t nsid, void *buf,
+              uint32_t count, int *err)
+{
+  const struct nvme_sqe sqe = nvme_command_get_log (log, nsid, count);
+
+  if (count == 0 || count % 4 != 0 || count > NVME_DATA_SIZE) {
+    *err = EINVAL;
+    return -1;
+  }
+  return nvme_admin (n, &sqe, buf, count, NULL, err);
+}

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * When a controller does not do what it should.
+ *
+ * A command that takes too long is aborted; if it does not end then either,
+ * the controller is reset and all that was in flight is posted again.  That
+ * is safe for writes: a controller that is disabled has ended all commands,
+ * so that none of before can take effect later; and who waits for a write
+ * has not heard of its end yet, so that nobody can have built on it.
+ */
+
+#include <config.h>
+
+#include <errno.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "nvme/nvme-command.h"
+#include "nvme/nvme-impl.h"
+#include "nvme/nvme-status.h"
+
+void
+nvme_die (struct nvme *n, const char *reason)
+{
+  if (n->dead)
+    return;
+  log_error ("nvme %s: %s: all requests fail from now on", n->hw->name, reason);
+  n->dead = true;
+  nvme_queue_kill (&n->admin, NVME_SC_DEVICE_GONE);
+  for (unsigned i = 0; i < n->nio; i++)
+    nvme_queue_kill (&n->io[i], NVME_SC_DEVICE_GONE);
+}
+
+static int
+reset (struct nvme *n)
+{
+  int err;
+
+  if (nvme_bring_up (n, false, &err) == 0)
+    return 0;
+  nvme_queue_stop (&n->admin);
+  nvme_queue_flush_posted (&n->admin, NVME_SC_RESET);
+  if (err == ESHUTDOWN || n->hw->ops->reset (n->hw, &err) == -1)
+    return -1;
+  return nvme_bring_up (n, false, &err);
+}
+
+void
+nvme_recover (struct nvme *n, const char *reason)
+{
+  int r;
+
+  log_error ("nvme %s: resetting the controller: %s", n->hw->name, reason);
+  n->resets++;
+  n->trouble = false;
+  /* Whoever has admin_lock waits for a command. */
+  nvme_queue_stop (&n->admin);
+  nvme_queue_flush_posted (&n->admin, NVME_SC_RESET);
+  for (unsigned i = 0; i < n->nio; i++)
+    nvme_queue_stop (&n->io[i]);
+  pthread_mutex_lock (&n->admin_lock);
+  r = reset (n);
+  pthread_mutex_unlock (&n->admin_lock);
+  if (r == -1) {
+    nvme_die (n, "the reset failed");
+    return;
+  }
+  for (unsigned i = 0; i < n->nio; i++)
+    nvme_queue_start (&n->io[i]);
+}
+
+/* ------------------------------------------------------------------ */
+/* Timeouts */
+
+/* A command that is late: which, and whether it is so late that an abort
+ * did not help.
+ */
+struct late {
+  uint16_t qid, cid;
+  bool hopeless;
+};
+
+static bool
+find_late (struct nvme *n, struct nvme_queue *q, struct late *late)
+{
+  const uint64_t limit = n->o.command_seconds * CLOCK_SECOND;
+  const uint64_t now = clock_coarse_ns ();
+
+  LOCK_SCOPE (&q->lock);
+  for (unsigned i = 0; i < q->setup.depth - 1; i++) {
+    struct nvme_slot *s = &q->slots[i];
+
+    if (s->state != NVME_SLOT_POSTED || !q->live || now < s->posted_ns + limit)
+      continue;
+    if (s->aborting && now < s->posted_ns + 2 * limit)
+      continue;
+    *late = (struct late){ q->setup.qid, s->cid, s->aborting };
+    s->aborting = true;
+    return true;
+  }
+  return false;
+}
+
+/* Returns false if the controller was reset. */
+static bool
+handle_late (struct nvme *n, const struct late *late)
+{
+  const struct nvme_sqe sqe = nvme_command_abort (late->qid, late->cid);
+  int err;
+
+  if (late->hopeless) {
+    nvme_recover (n, "a command does not end");
+    return false;
+  }
+  log_error ("nvme %s: queue %u: command %u takes more than %u seconds: "
+             "aborting it",
+             n->hw->name, late->qid, late->cid, n->o.command_seconds);
+  n->timeouts++;
+  n->aborts++;
+  if (nvme_admin (n, &sqe, NULL, 0, NULL, &err) == 0 || err != ETIMEDOUT)
+    return true;
+  nvme_recover (n, "it does not answer");
+  return false;
+}
+
+void
+nvme_check_timeouts (struct nvme *n)
+{
+  struct late late;
+
+  for (unsigned i = 0; i < n->nio; i++) {
+    while (find_late (n, &n->io[i], &late)) {
+      if (!handle_late (n, &late) || n->dead)
+        return;
+    }
+  }
+}

@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Slots: taken, filled, posted, released; see nvme-queue.h.
+ */
+
+#include <config.h>
+
+#include <string.h>
+
+#include "base/align.h"
+#include "base/clock.h"
+#include "nvme/nvme-prp.h"
+#include "nvme/nvme-queue-impl.h"
+#include "nvme/nvme-status.h"
+
+void
+nvme_request_init (struct nvme_request *rq, struct nvme_queue *q)
+{
+  pthread_condattr_t attr;
+
+  memset (rq, 0, sizeof *rq);
+  rq->q = q;
+  pthread_condattr_init (&attr);
+  pthread_condattr_setclock (&attr, CLOCK_MONOTONIC);
+  pthread_cond_init (&rq->cond, &attr);
+  pthread_condattr_destroy (&attr);
+}
+
+void
+nvme_request_fini (struct nvme_request *rq)
+{
+  pthread_cond_destroy (&rq->cond);
+}
+
+/* ------------------------------------------------------------------ */
+/* Room */
+
+void
+nvme_slot_free (struct nvme_queue *q, struct nvme_slot *s)
+{
+  nvme_pool_put (&q->pool, s->npages, s->pages);
+  s->npages = 0;
+  s->state = NVME_SLOT_FREE;
+  s->owner = NULL;
+  s->next = q->free;
+  q->free = s;
+  if (q->serving != q->tickets)
+    pthread_cond_broadcast (&q->room);
+}
+
+struct nvme_slot *
+nvme_slot_take (struct nvme_queue *q)
+{
+  struct nvme_slot *s = q->free;
+
+  if (s != NULL) {
+    q->free = s->next;
+    s->next = NULL;
+    s->state = NVME_SLOT_TAKEN;
+    s->attempts = 0;
+    s->event = s->aborting = false;
+    /* A late completion of its last use is not one of this. */
+    s->cid = (uint16_t) (s->cid + (1u << NVME_CID_INDEX_BITS));
+  }
+  return s;
+}
+
+static struct nvme_slot *
+try_get (struct nvme_request *rq, size_t count)
+{
+  struct nvme_queue *q = rq->q;
+  unsigned npages = (unsigned) DIV_ROUND_UP (count, q->setup.page_size);
+  struct nvme_slot *s;
+
+  if (npages > 2)
+    npages += nvme_prp_list_pages (npages, q->setup.page_size);
+  if (!q->live || q->dead || q->free == NULL || q->pool.nfree < npages)
+    return NULL;
+  s = nvme_slot_take (q);
+  s->owner = rq;
+  s->memory = count;
+  s->npages = (uint16_t) npages;
+  nvme_pool_get (&q->pool, npages, s->pages);
+  return s;
+}
+
+struct nvme_slot *
+nvme_request_get (struct nvme_request *rq, size_t count, bool wait)
+{
+  struct nvme_queue *q = rq->q;
+  struct nvme_slot *s = NULL;
+  uint64_t ticket;
+
+  /* Not before those who wait. */
+  if (q->serving == q->tickets)
+    s = try_get (rq, count);
+  if (s != NULL || !wait)
+    return s;
+  ticket = q->tickets++;
+  while (!q->dead &&
+         (ticket != q->serving || (s = try_get (rq, count)) == NULL))
+    pthread_cond_wait (&q->room, &q->lock);
+  q->serving++;
+  if (q->serving != q->tickets)
+    pthread_cond_broadcast (&q->room);
+  return s;
+}
+
+void
+nvme_request_release (struct nvme_request *rq, struct nvme_slot *s)
+{
+  nvme_slot_free (rq->q, s);
+}
+
+/* ------------------------------------------------------------------ */
+/* Commands and data */
+
+static uint64_t
+page_iova (const void *opaque, unsigned i)
+{
+  const struct nvme_slot *s = *(const struct nvme_slot *const *) opaque;
+  const struct nvme_queue *q = s->owner->q;
+
+  return nvme_pool_iova (&q->pool, s->pages[i]);
+}
+
+static void *
+page_va (const void *opaque, unsigned i)
+{
+  const struct nvme_slot *s = *(const struct nvme_slot *const *) opaque;
+  const struct nvme_queue *q = s->owner->q;
+
+  return nvme_pool_va (&q->pool, s->pages[i]);
+}
+
+void
+nvme_slot_build (const struct nvme_queue *q, struct nvme_slot *s,
+                 const struct nvme_sqe *command)
+{
+  const struct nvme_prp_pages pages = { page_iova, page_va, &s };
+  const uint32_t size = q->setup.page_size;
+
+  s->sqe = *command;
+  if (s->memory > 0)
+    nvme_prp_build (&s->sqe, (unsigned) DIV_ROUND_UP (s->memory, size), size,
+                    &pages);
+}
+
+/* Copy piece by piece, in the direction that WRITE says. */
+static void
+copy (const struct nvme_queue *q, const struct nvme_slot *s, size_t at,
+      char *buf, size_t count, bool write)
+{
+  const uint32_t size = q->setup.page_size;
+
+  while (count > 0) {
+    const size_t n = min_u64 (count, size - at % size);
+    char *p = (char *) nvme_pool_va (&q->pool, s->pages[at / size]) + at % size;
+
+    if (write)
+      memcpy (p, buf, n);
+    else
+      memcpy (buf, p, n);
+    buf += n;
+    at += n;
+    count -= n;
+  }
+}
+
+void
+nvme_slot_write (const struct nvme_queue *q, const struct nvme_slot *s,
+                 size_t at, const void *buf, size_t count)
+{
+  copy (q, s, at, (char *) buf, count, true);
+}
+
+void
+nvme_slot_read (const struct nvme_queue *q, const struct nvme_slot *s,
+                size_t at, void *buf, size_t count)
+{
+  copy (q, s, at, buf, count, false);
+}
+
+/* ------------------------------------------------------------------ */
+/* To the device and back */
+
+void
+nvme_queue_push (struct nvme_queue *q, struct nvme_slot *s)
+{
+  const uint32_t tail = q->tail;
+
+  s->sqe.cid = le16_put (s->cid);
+  s->attempts++;
+  s->posted_ns = clock_coarse_ns ();
+  q->sq[tail] = s->sqe;
+  q->tail = tail + 1 == q->setup.depth ? 0 : tail + 1;
+  q->counts.commands++;
+}
+
+void
+nvme_request_post (struct nvme_request *rq, struct nvme_slot *s)
+{
+  struct nvme_queue *q = rq->q;
+
+  s->state = NVME_SLOT_POSTED;
+  q->posted++;
+  rq->posted++;
+  if (q->dead)
+    nvme_slot_complete (q, s, NVME_SC_DEVICE_GONE);
+  else if (q->live)
+    nvme_queue_push (q, s);
+}
+
+void
+nvme_request_ring (struct nvme_request *rq)
+{
+  /* Who spins sees it at once, and does it for all. */
+  if (!rq->q->spinning && rq->q->live)
+    nvme_queue_ring (rq->q);
+}
+
+bool
+nvme_queue_post_event (struct nvme_queue *q, const struct nvme_sqe *sqe)
+{
+  struct nvme_slot *s;
+  bool done = false;
+
+  pthread_mutex_lock (&q->lock);
+  if (q->live && (s = nvme_slot_take (q)) != NULL) {
+    s->sqe = *sqe;
+    s->event = true;
+    s->state = NVME_SLOT_POSTED;
+    q->posted++;
+    nvme_queue_push (q, s);
+    nvme_queue_ring (q);
+    done = true;
+  }
+  pthread_mutex_unlock (&q->lock);
+  return done;
+}
+
+struct nvme_slot *
+nvme_request_collect (struct nvme_request *rq)
+{
+  struct nvme_slot *s = rq->done;
+
+  if (s != NULL) {
+    rq->done = s->next;
+    s->next = NULL;
+  }
+  return s;
+}
