@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * An NVMe controller behind the seam nvme/nvme-hw.h: registers, queues in
+ * memory and namespaces in memory, with a thread of its own, and things
+ * that go wrong when a test wants it.  It believes nothing that the driver
+ * says: addresses that were not allocated, doorbells out of range and
+ * commands that the specification forbids are counted as errors of the
+ * driver.
+ */
+
+#ifndef DISKSTACK_TEST_NVME_EMULATED_H
+#define DISKSTACK_TEST_NVME_EMULATED_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "nvme/nvme-hw.h"
+
+/* What is left of it when it was closed. */
+struct nvme_emulated_report {
+  unsigned errors;     /* of the driver */
+  bool shut_down;      /* CC.SHN, at last */
+  bool disabled;       /* CC.EN is 0 */
+  unsigned dma_leaked; /* blocks that were not freed */
+};
+
+struct nvme_emulated_options {
+  /* 0 is what most controllers have. */
+  unsigned dstrd, mpsmin; /* as in CAP */
+  unsigned entries;       /* of a queue; 0: 1024 */
+  unsigned mdts;          /* as in Identify; 0: no limit */
+  unsigned queues;        /* granted; 0: 16 */
+  unsigned vectors;       /* 0: queues + 1 */
+  bool no_vectors;
+  uint32_t lba_size; /* 0: 512 */
+  uint16_t metadata; /* bytes for each block */
+  uint64_t size;     /* bytes of a namespace; 0: 16 MiB */
+  unsigned nn;       /* namespaces 1 ... nn; 0: 1 */
+  bool volatile_cache, doorbell_buffers, reservations;
+  bool no_write_zeroes, no_dataset, no_limits;
+  uint8_t wzsl, dmrl; /* as in Identify */
+  uint32_t dmrsl;
+  uint64_t dmsl;
+  uint8_t dlfeat, nsfeat, nsattr;
+  uint16_t npwg;
+
+  /* Commands are executed by who writes the doorbell. */
+  bool no_thread;
+  /* Reads and writes move no data. */
+  bool null;
+  /* The thread looks for work so long before it sleeps. */
+  uint32_t spin_ns;
+
+  struct nvme_emulated_report *report; /* may be NULL */
+};
+
+extern struct nvme_hw *
+nvme_emulated_create (const struct nvme_emulated_options *o);
+
+enum nvme_fault {
+  NVME_FAULT_STATUS,       /* not executed, ends with a status */
+  NVME_FAULT_LATE,         /* executed and completed by _release */
+  NVME_FAULT_LOST,         /* executed, never completed */
+  NVME_FAULT_IGNORED,      /* neither */
+  NVME_FAULT_NO_INTERRUPT, /* completed silently */
+  NVME_FAULT_TWICE,        /* completed twice */
+  NVME_FAULT_BAD_CID,
+  NVME_FAULT_BAD_SQID,
+  NVME_FAULT_BAD_SQHD,
+  NVME_FAULT_CFS,  /* not executed: CSTS.CFS is set, all stops */
+  NVME_FAULT_GONE, /* not executed: surprise removal */
+};
+
+#define NVME_ANY_OPCODE 0x100
+
+/* The next COUNT I/O commands (with ADMIN: admin commands) of OPCODE fail
+ * so, after the SKIP first.
+ */
+struct nvme_emulated_fault {
+  enum nvme_fault kind;
+  bool admin;
+  unsigned opcode;
+  unsigned skip, count;
+  uint16_t status; /* without phase */
+};
+extern void nvme_emulated_fault (struct nvme_hw *hw,
+                                 const struct nvme_emulated_fault *f);
+/* Has it happened as often as was asked for? */
+extern bool nvme_emulated_fault_done (struct nvme_hw *hw);
+
+/* Aborts are not obeyed; a reset does not become ready; FLR is possible. */
+extern void nvme_emulated_no_abort (struct nvme_hw *hw, bool on);
+extern void nvme_emulated_never_ready (struct nvme_hw *hw, bool on);
+extern void nvme_emulated_no_reset (struct nvme_hw *hw, bool on);
+
+/* Those that are LATE. */
+extern void nvme_emulated_release (struct nvme_hw *hw);
+extern unsigned nvme_emulated_nlate (struct nvme_hw *hw);
+
+/* All-ones from now on. */
+extern void nvme_emulated_remove (struct nvme_hw *hw);
+/* Signal the eventfd of set_removal. */
+extern void nvme_emulated_ask_removal (struct nvme_hw *hw);
+
+/* A namespace has SIZE bytes now (0: it is detached), or is another disk;
+ * the driver is told if it has asked to be.
+ */
+extern void nvme_emulated_resize (struct nvme_hw *hw, uint32_t nsid,
+                                  uint64_t size);
+extern void nvme_emulated_replace (struct nvme_hw *hw, uint32_t nsid);
+/* SMART says so. */
+extern void nvme_emulated_warn (struct nvme_hw *hw, uint8_t warning);
+
+/* The content of a namespace, the largest size that it had. */
+extern uint8_t *nvme_emulated_data (struct nvme_hw *hw, uint32_t nsid);
+
+/* How often the driver did things. */
+struct nvme_emulated_counts {
+  uint64_t doorbells, interrupts, commands, resets, aborts;
+  uint64_t flushes, fua, zeroes, deallocates, ranges;
+  uint32_t largest; /* bytes in a read or write */
+};
+extern struct nvme_emulated_counts nvme_emulated_counts (struct nvme_hw *hw);
+extern unsigned nvme_emulated_errors (struct nvme_hw *hw);
+
+#endif /* DISKSTACK_TEST_NVME_EMULATED_H */
