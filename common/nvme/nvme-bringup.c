@@ -277,12 +277,11 @@ create_queue (struct nvme *n, struct nvme_queue *q, int *err)
 }
 
 static int
-alloc_queues (struct nvme *n, int *err)
+alloc_queues (struct nvme *n, unsigned want, int *err)
 {
   const unsigned pages =
     (unsigned) max_u64 (POOL_SIZE / n->cap.page_size, POOL_LEAST_PAGES);
-  struct nvme_queue *io = calloc (n->nio, sizeof *io);
-  const unsigned want = n->nio;
+  struct nvme_queue *io = calloc (want, sizeof *io);
 
   if (io == NULL)
     return failed (n, "queues", ENOMEM, err);
@@ -306,8 +305,7 @@ create_queues (struct nvme *n, bool first, int *err)
   if (ask_for_queues (n, want, &granted, err) == -1)
     return -1;
   if (first) {
-    n->nio = granted;
-    if (alloc_queues (n, err) == -1)
+    if (alloc_queues (n, granted, err) == -1)
       return -1;
   }
   else if (granted < n->nio)

@@ -244,6 +244,8 @@ const struct store_maker store_makers[] = {
   { "nbd", make_nbd, .unit = 1, .only_512 = true },
   { "nbd, blocks and small requests", make_nbd_blocks, .unit = 512 },
 #endif
+  { "nvme", make_nvme, .unit = 4096 },
+  { "nvme, small and bare", make_nvme_bare, .unit = 4096 },
   { "striped: one member", make_striped_1, .unit = 4096 },
   { "striped: two", make_striped_2, .unit = 8192 },
   { "striped: five, odd chunks, labels", make_striped_5, .unit = 61440 },
