@@ -123,7 +123,6 @@ nvme_queue_clear (struct nvme_queue *q)
   for (unsigned i = 0; i < nvme_queue_nslots (q); i++) {
     struct nvme_slot *s = &q->slots[i];
 
-    s->aborting = false;
     if (s->state == NVME_SLOT_POSTED && s->owner == NULL) {
       q->posted--;
       nvme_slot_free (q, s);

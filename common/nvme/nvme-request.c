@@ -58,7 +58,7 @@ nvme_slot_take (struct nvme_queue *q)
     s->next = NULL;
     s->state = NVME_SLOT_TAKEN;
     s->attempts = 0;
-    s->event = s->aborting = false;
+    s->event = false;
     /* A late completion of its last use is not one of this. */
     s->cid = (uint16_t) (s->cid + (1u << NVME_CID_INDEX_BITS));
   }
@@ -191,6 +191,7 @@ nvme_queue_push (struct nvme_queue *q, struct nvme_slot *s)
 
   s->sqe.cid = le16_put (s->cid);
   s->attempts++;
+  s->aborting = false;
   s->posted_ns = clock_coarse_ns ();
   q->sq[tail] = s->sqe;
   q->tail = tail + 1 == q->setup.depth ? 0 : tail + 1;

@@ -5,86 +5,7 @@
 
 #include <config.h>
 
-#include <errno.h>
-#include <string.h>
-
-#include "base/align.h"
-#include "nvme/nvme.h"
-#include "support/log-memory.h"
-#include "support/main.h"
-#include "support/must.h"
-#include "support/nvme-emulated.h"
-#include "support/rng.h"
-#include "support/threads.h"
-
-/* A controller, and its first namespace. */
-struct bench {
-  struct nvme_emulated_options e;
-  struct nvme_options o;
-  struct nvme_emulated_report report;
-  struct nvme_hw *hw;
-  struct nvme *n;
-  struct nvme_ns *ns;
-  struct rng rng;
-};
-
-static void
-set_up (struct bench *b)
-{
-  int err;
-
-  b->e.report = &b->report;
-  b->hw = nvme_emulated_create (&b->e);
-  b->n = nvme_open (b->hw, &b->o, &err);
-  ck_assert_ptr_nonnull (b->n);
-  b->ns = nvme_ns_open (b->n, 1, &err);
-  ck_assert_ptr_nonnull (b->ns);
-  rng_init (&b->rng, 1);
-}
-
-static void
-tear_down (struct bench *b)
-{
-  nvme_close (b->n);
-  ck_assert_uint_eq (b->report.errors, 0);
-  ck_assert (b->report.shut_down);
-  ck_assert (b->report.disabled);
-  ck_assert_uint_eq (b->report.dma_leaked, 0);
-}
-
-static int
-write_bytes (struct bench *b, void *buf, size_t count, uint64_t offset)
-{
-  const struct iovec iov = { buf, count };
-  int err;
-
-  return nvme_write (b->ns, &iov, 1, offset, false, &err);
-}
-
-static int
-read_bytes (struct bench *b, void *buf, size_t count, uint64_t offset)
-{
-  const struct iovec iov = { buf, count };
-  int err;
-
-  return nvme_read (b->ns, &iov, 1, offset, &err);
-}
-
-/* What is written is there, and comes back. */
-static void
-round_trip (struct bench *b, size_t count, uint64_t offset)
-{
-  uint8_t *buf = must_malloc (count), *back = must_calloc (1, count);
-
-  rng_fill (&b->rng, buf, count);
-  ck_assert_int_eq (write_bytes (b, buf, count, offset), 0);
-  quick_assert (memcmp (nvme_emulated_data (b->hw, 1) + offset, buf, count) ==
-                0);
-  ck_assert_int_eq (read_bytes (b, back, count, offset), 0);
-  quick_assert (memcmp (back, buf, count) == 0);
-  free (back);
-  free (buf);
-}
+#include "unit/nvme-test.h"
 
 static const struct nvme_emulated_options shapes[] = {
   { 0 },
@@ -101,11 +22,9 @@ static const struct nvme_emulated_options shapes[] = {
 
 START_TEST (shape)
 {
-  struct bench b = { .e = shapes[_i] };
+  struct subject b = { .e = shapes[_i] };
 
   set_up (&b);
-  round_trip (&b, 4096, 0);
-  round_trip (&b, 4096, 8192);
   for (size_t count = 4096; count <= 4 << 20; count *= 4)
     round_trip (&b, count, 4096);
   round_trip (&b, 3 << 20, 12288);
@@ -119,7 +38,7 @@ END_TEST
 static void
 many (void *opaque, unsigned index)
 {
-  struct bench b = *(struct bench *) opaque;
+  struct subject b = *(struct subject *) opaque;
 
   rng_init (&b.rng, index + 1);
   for (unsigned i = 0; i < 200; i++)
@@ -129,10 +48,182 @@ many (void *opaque, unsigned index)
 
 START_TEST (threads)
 {
-  struct bench b = { .e = shapes[_i], .o = { .queue_pairs = 3 } };
+  struct subject b = { .e = shapes[_i], .o = { .queue_pairs = 3 } };
 
   set_up (&b);
   threads_run (9, many, &b);
+  tear_down (&b);
+}
+END_TEST
+
+/* More at once than there is memory for. */
+static void
+large (void *opaque, unsigned index)
+{
+  struct subject b = *(struct subject *) opaque;
+
+  rng_init (&b.rng, index + 1);
+  for (unsigned i = 0; i < 5; i++)
+    round_trip (&b, 3 << 20, (uint64_t) index * (3 << 20));
+}
+
+START_TEST (large_requests)
+{
+  struct subject b = { .e = { .size = 32 << 20 }, .o = { .queue_pairs = 1 } };
+
+  set_up (&b);
+  threads_run (8, large, &b);
+  tear_down (&b);
+}
+END_TEST
+
+START_TEST (vectors_of_memory)
+{
+  struct subject b = { .e = { .mdts = 1 } };
+  uint8_t buf[32768], back[32768] = { 0 };
+  struct iovec iov[] = { { buf, 1 },
+                         { buf + 1, 0 },
+                         { buf + 1, 8000 },
+                         { buf + 8001, 4095 },
+                         { buf + 12096, sizeof buf - 12096 } };
+
+  set_up (&b);
+  rng_fill (&b.rng, buf, sizeof buf);
+  ck_assert_int_eq (nvme_write (b.ns, iov, 5, 1024, false, &b.err), 0);
+  for (unsigned i = 0; i < 5; i++)
+    iov[i].iov_base = back + ((uint8_t *) iov[i].iov_base - buf);
+  ck_assert_int_eq (nvme_read (b.ns, iov, 5, 1024, &b.err), 0);
+  ck_assert_int_eq (memcmp (buf, back, sizeof buf), 0);
+  ck_assert_uint_eq (nvme_emulated_counts (b.hw).largest, 8192);
+  tear_down (&b);
+}
+END_TEST
+
+START_TEST (refused)
+{
+  struct subject b = { 0 };
+  uint8_t buf[1024] = { 1 };
+  const struct iovec odd = { buf, 1000 };
+
+  set_up (&b);
+  ck_assert_int_eq (read_bytes (&b, buf, 512, 100), -1);
+  ck_assert_int_eq (b.err, EINVAL);
+  ck_assert_int_eq (nvme_write (b.ns, &odd, 1, 0, false, &b.err), -1);
+  ck_assert_int_eq (b.err, EINVAL);
+  ck_assert_int_eq (nvme_zero (b.ns, 100, 0, false, false, &b.err), -1);
+  ck_assert_int_eq (b.err, EINVAL);
+  ck_assert_int_eq (nvme_trim (b.ns, 512, 1, &b.err), -1);
+  ck_assert_int_eq (b.err, EINVAL);
+  /* Which only the controller knows. */
+  ck_assert_int_eq (read_bytes (&b, buf, 512, UINT64_C (1) << 40), -1);
+  ck_assert_int_eq (b.err, EINVAL);
+  ck_assert (log_memory_contains ("LBA out of range"));
+  ck_assert_int_eq (read_bytes (&b, buf, 0, 512), 0);
+  tear_down (&b);
+}
+END_TEST
+
+START_TEST (flush_and_fua)
+{
+  struct subject b = { .e = { .volatile_cache = _i != 0 } };
+  uint8_t buf[512] = { 1 };
+  const struct iovec iov = { buf, sizeof buf };
+
+  set_up (&b);
+  ck_assert_int_eq (nvme_write (b.ns, &iov, 1, 0, true, &b.err), 0);
+  ck_assert_int_eq (nvme_flush (b.ns, &b.err), 0);
+  ck_assert_int_eq (nvme_zero (b.ns, 512, 512, false, true, &b.err), 0);
+  ck_assert_uint_eq (nvme_emulated_counts (b.hw).fua, 2);
+  ck_assert_uint_eq (nvme_emulated_counts (b.hw).flushes, _i);
+  tear_down (&b);
+}
+END_TEST
+
+START_TEST (zero)
+{
+  struct subject b = { .e = { .size = 80 << 20,
+                              .wzsl = 2,
+                              .dlfeat = 9,
+                              .no_write_zeroes = _i == 1 } };
+  uint8_t *data;
+
+  set_up (&b);
+  data = nvme_emulated_data (b.hw, 1);
+  memset (data, 1, 1 << 20);
+  if (_i == 1) {
+    ck_assert_int_eq (nvme_zero (b.ns, 512, 0, true, false, &b.err), -1);
+    ck_assert_int_eq (b.err, EOPNOTSUPP);
+  }
+  else {
+    ck_assert_int_eq (nvme_zero (b.ns, 100 * 512, 512, true, false, &b.err), 0);
+    ck_assert (data[511] == 1 && data[101 * 512] == 1);
+    ck_assert (bytes_are_zero (data + 512, 100 * 512));
+    ck_assert_uint_eq (nvme_emulated_counts (b.hw).zeroes, 4);
+  }
+  tear_down (&b);
+}
+END_TEST
+
+/* 65536 blocks are the most. */
+START_TEST (zero_much)
+{
+  struct subject b = { .e = { .size = 80 << 20 } };
+
+  set_up (&b);
+  memset (nvme_emulated_data (b.hw, 1), 1, 80 << 20);
+  ck_assert_int_eq (nvme_zero (b.ns, 80 << 20, 0, false, false, &b.err), 0);
+  ck_assert (bytes_are_zero (nvme_emulated_data (b.hw, 1), 80 << 20));
+  ck_assert_uint_eq (nvme_emulated_counts (b.hw).zeroes, 3);
+  tear_down (&b);
+}
+END_TEST
+
+static const struct {
+  struct nvme_emulated_options e;
+  unsigned commands, ranges; /* of 1000 blocks */
+} limits[] = {
+  { { 0 }, 1, 1 },
+  { { .no_limits = true }, 1, 1 },
+  { { .no_dataset = true }, 0, 0 },
+  { { .dmrsl = 100 }, 1, 10 },
+  { { .dmrsl = 100, .dmrl = 3 }, 4, 10 },
+  { { .dmsl = 400 }, 3, 3 },
+  { { .dmsl = 250, .dmrsl = 100 }, 4, 12 },
+  { { .dmrsl = 1 }, 4, 1000 },
+};
+
+START_TEST (trim)
+{
+  struct subject b = { .e = limits[_i].e };
+  struct nvme_emulated_counts c;
+  uint8_t *data;
+
+  set_up (&b);
+  data = nvme_emulated_data (b.hw, 1);
+  memset (data, 1, 2000 * 512);
+  ck_assert_int_eq (nvme_trim (b.ns, 1000 * 512, 512, &b.err), 0);
+  c = nvme_emulated_counts (b.hw);
+  ck_assert_uint_eq (c.deallocates, limits[_i].commands);
+  ck_assert_uint_eq (c.ranges, limits[_i].ranges);
+  ck_assert (data[511] == 1 && data[1001 * 512] == 1);
+  ck_assert (bytes_are_zero (data + 512, 1000 * 512) ==
+             (limits[_i].commands > 0));
+  tear_down (&b);
+}
+END_TEST
+
+START_TEST (write_protected)
+{
+  struct subject b = { .e = { .nsattr = 1 } };
+  uint8_t buf[512] = { 0 };
+
+  set_up (&b);
+  ck_assert_int_eq (write_bytes (&b, buf, 512, 0), -1);
+  ck_assert_int_eq (b.err, EPERM);
+  ck_assert_int_eq (nvme_trim (b.ns, 512, 0, &b.err), -1);
+  ck_assert_int_eq (b.err, EPERM);
+  ck_assert_int_eq (nvme_zero (b.ns, 512, 0, true, false, &b.err), -1);
+  ck_assert_int_eq (b.err, EPERM);
   tear_down (&b);
 }
 END_TEST
@@ -145,5 +236,13 @@ main (void)
 
   tcase_add_loop_test (c, shape, 0, ARRAY_SIZE (shapes));
   tcase_add_loop_test (c, threads, 0, ARRAY_SIZE (shapes));
+  tcase_add_test (c, large_requests);
+  tcase_add_test (c, vectors_of_memory);
+  tcase_add_test (c, refused);
+  tcase_add_loop_test (c, flush_and_fua, 0, 2);
+  tcase_add_loop_test (c, zero, 0, 2);
+  tcase_add_test (c, zero_much);
+  tcase_add_loop_test (c, trim, 0, ARRAY_SIZE (limits));
+  tcase_add_test (c, write_protected);
   return test_run (suite);
 }
