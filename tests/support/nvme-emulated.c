@@ -736,6 +736,15 @@ nvme_emulated_nlate (struct nvme_hw *hw)
   return e->nlate;
 }
 
+unsigned
+nvme_emulated_nevents (struct nvme_hw *hw)
+{
+  struct emulated *e = to_emulated (hw);
+
+  LOCK_SCOPE (&e->lock);
+  return e->nevents;
+}
+
 void
 nvme_emulated_remove (struct nvme_hw *hw)
 {

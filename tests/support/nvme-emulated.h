@@ -108,6 +108,8 @@ extern void nvme_emulated_ask_removal (struct nvme_hw *hw);
 extern void nvme_emulated_resize (struct nvme_hw *hw, uint32_t nsid,
                                   uint64_t size);
 extern void nvme_emulated_replace (struct nvme_hw *hw, uint32_t nsid);
+/* How many requests for events wait. */
+extern unsigned nvme_emulated_nevents (struct nvme_hw *hw);
 /* SMART says so. */
 extern void nvme_emulated_warn (struct nvme_hw *hw, uint8_t warning);
 

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * What the controller tells by itself.
+ */
+
+#include <config.h>
+
+#include "unit/nvme-test.h"
+
+static struct nvme_ns_info
+info_of (struct nvme_ns *ns)
+{
+  struct nvme_ns_info info;
+
+  nvme_ns_get_info (ns, &info);
+  return info;
+}
+
+static uint8_t
+warning (struct subject *b)
+{
+  struct nvme_info info;
+
+  nvme_get_info (b->n, &info);
+  return info.critical_warning;
+}
+
+/* The request for events has reached the controller. */
+static void
+set_up_events (struct subject *b)
+{
+  set_up (b);
+  WAIT_FOR (nvme_emulated_nevents (b->hw) == 1);
+}
+
+START_TEST (resized)
+{
+  struct subject b = { .e = { .vectors = (unsigned) _i, .nn = 2 } };
+  struct nvme_ns *other;
+
+  set_up_events (&b);
+  other = nvme_ns_open (b.n, 2, &b.err);
+  for (unsigned mib = 17; mib < 20; mib++) {
+    nvme_emulated_resize (b.hw, 1, mib << 20);
+    WAIT_FOR (info_of (b.ns).size == mib << 20);
+    WAIT_FOR (nvme_emulated_nevents (b.hw) == 1);
+  }
+  ck_assert_uint_eq (info_of (other).size, 16 << 20);
+  ck_assert_uint_eq (counts (&b).events, 3);
+  round_trip (&b, 65536, (18 << 20) + 65536);
+  tear_down (&b);
+}
+END_TEST
+
+/* Something happened before there was a request for it. */
+START_TEST (after_reset)
+{
+  struct subject b = { .o.command_seconds = 1 };
+  const struct nvme_emulated_fault f = { .kind = NVME_FAULT_CFS,
+                                         .opcode = NVME_ANY_OPCODE,
+                                         .count = 1 };
+  uint8_t buf[512];
+
+  set_up_events (&b);
+  nvme_emulated_fault (b.hw, &f);
+  ck_assert_int_eq (read_bytes (&b, buf, sizeof buf, 0), 0);
+  ck_assert_uint_eq (counts (&b).resets, 1);
+  WAIT_FOR (nvme_emulated_nevents (b.hw) == 1);
+  nvme_emulated_resize (b.hw, 1, 1 << 20);
+  WAIT_FOR (info_of (b.ns).size == 1 << 20);
+  tear_down (&b);
+}
+END_TEST
+
+START_TEST (lost)
+{
+  struct subject b = { .e.volatile_cache = true };
+  uint8_t buf[512] = { 0 };
+
+  set_up_events (&b);
+  if (_i == 0)
+    nvme_emulated_resize (b.hw, 1, 0);
+  else
+    nvme_emulated_replace (b.hw, 1);
+  WAIT_FOR (info_of (b.ns).gone);
+  ck_assert_int_eq (write_bytes (&b, buf, sizeof buf, 0), -1);
+  ck_assert_int_eq (b.err, ESHUTDOWN);
+  ck_assert_int_eq (nvme_flush (b.ns, &b.err), -1);
+  ck_assert_int_eq (b.err, ESHUTDOWN);
+  /* It stays gone, whatever comes there. */
+  nvme_emulated_resize (b.hw, 1, 1 << 20);
+  ck_assert_int_eq (nvme_ns_refresh (b.ns, &b.err), -1);
+  ck_assert_int_eq (b.err, ESHUTDOWN);
+  tear_down (&b);
+}
+END_TEST
+
+START_TEST (smart)
+{
+  struct subject b = { 0 };
+
+  set_up_events (&b);
+  ck_assert_uint_eq (warning (&b), 0);
+  nvme_emulated_warn (b.hw, 4);
+  WAIT_FOR (warning (&b) == 4);
+  ck_assert (log_memory_contains ("critical warning 0x04"));
+  tear_down (&b);
+}
+END_TEST
+
+/* A controller without events is as good. */
+START_TEST (refused)
+{
+  struct subject b = { 0 };
+  const struct nvme_emulated_fault f = { .kind = NVME_FAULT_STATUS,
+                                         .admin = true,
+                                         .opcode = NVME_ADMIN_ASYNC_EVENT,
+                                         .count = 2,
+                                         .status = NVME_SC_INVALID_OPCODE };
+
+  b.hw = nvme_emulated_create (&b.e);
+  nvme_emulated_fault (b.hw, &f);
+  b.n = nvme_open (b.hw, NULL, &b.err);
+  ck_assert_ptr_nonnull (b.n);
+  WAIT_FOR (log_memory_contains ("no asynchronous events"));
+  b.ns = nvme_ns_open (b.n, 1, &b.err);
+  round_trip (&b, 4096, 0);
+  ck_assert (!nvme_emulated_fault_done (b.hw));
+  nvme_close (b.n);
+}
+END_TEST
+
+int
+main (void)
+{
+  Suite *suite = suite_create ("nvme-events");
+  TCase *c = test_case (suite, "nvme-events");
+
+  tcase_add_loop_test (c, resized, 0, 2);
+  tcase_add_test (c, after_reset);
+  tcase_add_loop_test (c, lost, 0, 2);
+  tcase_add_test (c, smart);
+  tcase_add_test (c, refused);
+  return test_run (suite);
+}
