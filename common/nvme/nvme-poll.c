@@ -298,10 +298,14 @@ note_latency (struct nvme_queue *q, uint64_t ns)
   q->latency_ns += (int64_t) (ns - q->latency_ns) / 8;
 }
 
+/* What is broken does not become better while somebody waits who may have
+ * to mend it.
+ */
 static bool
 is_late (const struct nvme_request *rq)
 {
-  return rq->deadline_ns != 0 && clock_ns () >= rq->deadline_ns;
+  return rq->deadline_ns != 0 &&
+         (rq->q->broken || clock_ns () >= rq->deadline_ns);
 }
 
 /* Until RQ has what it waits for, the queue is stopped, or it is late. */

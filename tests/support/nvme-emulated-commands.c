@@ -92,7 +92,12 @@ static void
 answer (struct emulated *e, const struct nvme_sqe *sqe, void *data,
         size_t count)
 {
-  const bool ok = move (e, sqe, data, count, true);
+  const struct nvme_emulated_mutator *m = e->o.mutator;
+  bool ok;
+
+  if (m != NULL)
+    m->data (m->opaque, data, count);
+  ok = move (e, sqe, data, count, true);
 
   emulated_complete (e, 0, le16_get (sqe->cid),
                      ok ? NVME_SC_SUCCESS : NVME_SC_DATA_TRANSFER, 0);

@@ -77,7 +77,7 @@ struct emulated {
 
   struct nvme_emulated_fault fault;
   bool no_abort, never_ready, no_reset;
-  unsigned errors;
+  unsigned errors, dma_errors;
   struct nvme_emulated_counts counts;
 };
 

@@ -33,6 +33,9 @@ emulated_error (struct emulated *e, const char *fs, ...)
   va_list args;
 
   e->errors++;
+  /* Which misleads it on purpose. */
+  if (e->o.mutator != NULL)
+    return;
   fprintf (stderr, "emulated nvme: ");
   va_start (args, fs);
   vfprintf (stderr, fs, args);
@@ -53,6 +56,7 @@ emulated_memory (struct emulated *e, uint64_t iova, size_t count)
         count <= r->size - (iova - r->iova))
       return r->va + (iova - r->iova);
   }
+  e->dma_errors++;
   emulated_error (e, "DMA of %zu bytes to 0x%llx", count,
                   (unsigned long long) iova);
   return NULL;
@@ -159,12 +163,27 @@ cq_is_full (struct emulated *e, unsigned cqid)
   return (q->cq_tail + 1) % q->cq_size == head;
 }
 
+/* The phase stays: without it nobody sees the rest. */
+static void
+mutate (struct emulated *e, struct nvme_cqe *c, uint32_t *last)
+{
+  const struct nvme_emulated_mutator *m = e->o.mutator;
+  struct nvme_cqe copy = *c;
+
+  copy.dw[3] = *last;
+  m->completion (m->opaque, copy.dw);
+  memcpy (c->dw, copy.dw, 3 * sizeof copy.dw[0]);
+  *last = (copy.dw[3] & ~htole32 (NVME_CQE_PHASE)) |
+          (*last & htole32 (NVME_CQE_PHASE));
+}
+
 static void
 post (struct emulated *e, unsigned cqid, unsigned sqid, uint16_t cid,
       uint16_t status, uint32_t result, bool silent)
 {
   struct emulated_queue *q = &e->q[cqid];
   struct nvme_cqe *c;
+  uint32_t last;
 
   if (!q->cq_exists)
     return;
@@ -179,9 +198,10 @@ post (struct emulated *e, unsigned cqid, unsigned sqid, uint16_t cid,
   c->dw[2] = htole32 (e->q[sqid % EMULATED_QUEUES].sq_head | sqid << 16);
   if (e->fault.kind == NVME_FAULT_BAD_SQHD && silent)
     c->dw[2] |= htole32 (0xffff);
-  __atomic_store_n (&c->dw[3],
-                    htole32 (cid | q->phase << 16 | (uint32_t) status << 17),
-                    __ATOMIC_RELEASE);
+  last = htole32 (cid | q->phase << 16 | (uint32_t) status << 17);
+  if (e->o.mutator != NULL)
+    mutate (e, c, &last);
+  __atomic_store_n (&c->dw[3], last, __ATOMIC_RELEASE);
   if (++q->cq_tail == q->cq_size) {
     q->cq_tail = 0;
     q->phase ^= 1;
@@ -435,13 +455,8 @@ write_cc (struct emulated *e, uint32_t cc)
 }
 
 static uint32_t
-emulated_read32 (struct nvme_hw *hw, uint32_t offset)
+value_of (const struct emulated *e, uint32_t offset)
 {
-  struct emulated *e = to_emulated (hw);
-
-  LOCK_SCOPE (&e->lock);
-  if (e->gone)
-    return UINT32_MAX;
   switch (offset) {
   case NVME_REG_VS:
     return 0x020000;
@@ -452,6 +467,20 @@ emulated_read32 (struct nvme_hw *hw, uint32_t offset)
   default:
     return 0;
   }
+}
+
+static uint32_t
+emulated_read32 (struct nvme_hw *hw, uint32_t offset)
+{
+  struct emulated *e = to_emulated (hw);
+  const struct nvme_emulated_mutator *m = e->o.mutator;
+  uint32_t value;
+
+  LOCK_SCOPE (&e->lock);
+  if (e->gone)
+    return UINT32_MAX;
+  value = value_of (e, offset);
+  return m != NULL ? m->reg (m->opaque, offset, value) : value;
 }
 
 static uint64_t
@@ -573,6 +602,7 @@ write_report (struct emulated *e, struct nvme_emulated_report *r)
 {
   *r = (struct nvme_emulated_report){
     .errors = e->errors,
+    .dma_errors = e->dma_errors,
     .shut_down = e->shut_down,
     .disabled = !(e->cc & NVME_CC_EN),
   };

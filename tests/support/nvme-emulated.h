@@ -19,9 +19,20 @@
 /* What is left of it when it was closed. */
 struct nvme_emulated_report {
   unsigned errors;     /* of the driver */
+  unsigned dma_errors; /* of these, uses of memory that it did not allocate */
   bool shut_down;      /* CC.SHN, at last */
   bool disabled;       /* CC.EN is 0 */
   unsigned dma_leaked; /* blocks that were not freed */
+};
+
+/* Changes what the driver is told: registers of 32 bits, data that admin
+ * commands return, completions (in their four words).  Called one at a time.
+ */
+struct nvme_emulated_mutator {
+  uint32_t (*reg) (void *opaque, uint32_t offset, uint32_t value);
+  void (*data) (void *opaque, void *buf, size_t count);
+  void (*completion) (void *opaque, uint32_t *words);
+  void *opaque;
 };
 
 struct nvme_emulated_options {
@@ -52,6 +63,7 @@ struct nvme_emulated_options {
   uint32_t spin_ns;
 
   struct nvme_emulated_report *report; /* may be NULL */
+  const struct nvme_emulated_mutator *mutator;
 };
 
 extern struct nvme_hw *
