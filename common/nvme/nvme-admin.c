@@ -60,7 +60,7 @@ nvme_admin_locked (struct nvme *n, const struct nvme_sqe *sqe, void *buf,
 
   if (e == 0)
     return 0;
-  log_debug ("nvme %s: admin command 0x%02x: %s (status 0x%x)", n->hw->name,
+  log_debug ("nvme %s: admin command 0x%02x: %s (status 0x%x)", n->name,
              sqe->opcode, nvme_status_string (status), status);
   *err = e;
   return -1;

@@ -33,7 +33,7 @@ failed (struct nvme *n, const char *what, int e, int *err)
 {
   *err = e;
   errno = e;
-  log_error ("nvme %s: %s: %m", n->hw->name, what);
+  log_error ("nvme %s: %s: %m", n->name, what);
   return -1;
 }
 
@@ -85,7 +85,7 @@ force_reset (struct nvme *n, int why, int *err)
     return failed (n, "the device is gone", why, err);
   if (n->hw->ops->reset (n->hw, &e) == -1)
     return failed (n, "cannot disable the controller", why, err);
-  log_debug ("nvme %s: reset of the function", n->hw->name);
+  log_debug ("nvme %s: reset of the function", n->name);
   return 0;
 }
 
@@ -139,7 +139,7 @@ nvme_shutdown (struct nvme *n)
                        (cc & ~NVME_CC_SHN_MASK) | NVME_CC_SHN_NORMAL);
   if (wait_status (n, NVME_CSTS_SHST_MASK, NVME_CSTS_SHST_DONE, NVME_CSTS_CFS,
                    ms) != 0)
-    log_error ("nvme %s: the controller does not shut down", n->hw->name);
+    log_error ("nvme %s: the controller does not shut down", n->name);
 }
 
 /* ------------------------------------------------------------------ */
@@ -169,8 +169,7 @@ identify_controller (struct nvme *n, bool first, int *err)
   status = nvme_identify_controller (id, n->cap.smallest_page, &data);
   free (id);
   if (status != NVME_IDENTIFY_OK) {
-    log_error ("nvme %s: %s", n->hw->name,
-               nvme_identify_status_string (status));
+    log_error ("nvme %s: %s", n->name, nvme_identify_status_string (status));
     *err = EOPNOTSUPP;
     return -1;
   }
@@ -212,7 +211,7 @@ notify (void *opaque)
   const uint64_t one = 1;
 
   if (write (n->wake_fd, &one, sizeof one) == -1)
-    log_debug ("nvme %s: cannot wake the watcher: %m", n->hw->name);
+    log_debug ("nvme %s: cannot wake the watcher: %m", n->name);
 }
 
 /* With fewer vectors than queues the admin queue is looked at without. */

@@ -73,7 +73,7 @@ open_descriptors (struct nvme *n, int *err)
 
 fail:
   *err = errno;
-  log_error ("nvme %s: eventfd: %m", n->hw->name);
+  log_error ("nvme %s: eventfd: %m", n->name);
   return -1;
 }
 
@@ -98,7 +98,7 @@ parse_registers (struct nvme *n, int *err)
     nvme_cap_parse (n->hw->ops->read64 (n->hw, NVME_REG_CAP), &n->cap);
 
   if (status != NVME_CAP_OK) {
-    log_error ("nvme %s: %s", n->hw->name, nvme_cap_status_string (status));
+    log_error ("nvme %s: %s", n->name, nvme_cap_status_string (status));
     *err = status == NVME_CAP_GONE ? ESHUTDOWN : EOPNOTSUPP;
     return -1;
   }
@@ -106,20 +106,32 @@ parse_registers (struct nvme *n, int *err)
   return 0;
 }
 
+void
+nvme_free_memory (struct nvme *n)
+{
+  int err;
+
+  if (n->hw == NULL)
+    return;
+  for (unsigned i = 0; i < n->nio; i++)
+    nvme_queue_free_memory (&n->io[i]);
+  nvme_queue_free_memory (&n->admin);
+  nvme_memory_free (n->hw, &n->shadow);
+  if (n->nvectors > 0)
+    n->hw->ops->set_vectors (n->hw, 0, NULL, &err);
+}
+
 /* All that is not the hardware. */
 static void
 free_all (struct nvme *n)
 {
   struct nvme_ns *ns;
-  int err;
 
+  nvme_free_memory (n);
   for (unsigned i = 0; i < n->nio; i++)
     nvme_queue_fini (&n->io[i]);
   free (n->io);
   nvme_queue_fini (&n->admin);
-  nvme_memory_free (n->hw, &n->shadow);
-  if (n->nvectors > 0)
-    n->hw->ops->set_vectors (n->hw, 0, NULL, &err);
   close_descriptors (n);
   if (n->has_key)
     pthread_key_delete (n->key);
@@ -129,6 +141,7 @@ free_all (struct nvme *n)
   }
   pthread_mutex_destroy (&n->ns_lock);
   pthread_mutex_destroy (&n->admin_lock);
+  free (n->name);
   free (n);
 }
 
@@ -150,6 +163,7 @@ nvme_open (struct nvme_hw *hw, const struct nvme_options *o, int *err)
     return NULL;
   }
   n->hw = hw;
+  n->name = strdup (hw->name);
   if (o != NULL)
     n->o = *o;
   if (n->o.command_seconds == 0)
@@ -157,7 +171,8 @@ nvme_open (struct nvme_hw *hw, const struct nvme_options *o, int *err)
   n->wake_fd = n->removal_fd = -1;
   pthread_mutex_init (&n->admin_lock, NULL);
   pthread_mutex_init (&n->ns_lock, NULL);
-  if (parse_registers (n, err) == -1)
+  *err = ENOMEM;
+  if (n->name == NULL || parse_registers (n, err) == -1)
     goto fail;
   choose_queues (n);
   if (open_descriptors (n, err) == -1)
@@ -186,13 +201,15 @@ nvme_close (struct nvme *n)
 
   if (n == NULL)
     return;
-  hw = n->hw;
   nvme_unwatch (n);
-  if (!n->dead)
+  hw = n->hw;
+  if (hw != NULL) {
     nvme_shutdown (n);
-  nvme_disable (n, &err);
+    nvme_disable (n, &err);
+  }
   free_all (n);
-  hw->ops->close (hw);
+  if (hw != NULL)
+    hw->ops->close (hw);
 }
 
 /* ------------------------------------------------------------------ */

@@ -42,7 +42,7 @@ read_smart (struct nvme *n)
     return;
   n->critical_warning = log[NVME_SMART_CRITICAL_WARNING];
   if (n->critical_warning != 0)
-    log_error ("nvme %s: critical warning 0x%02x", n->hw->name,
+    log_error ("nvme %s: critical warning 0x%02x", n->name,
                n->critical_warning);
 }
 
@@ -74,8 +74,7 @@ handle_event (struct nvme *n, uint32_t result)
   else if (type == NVME_EVENT_NOTICE && information == NVME_NOTICE_NAMESPACE)
     read_changed_namespaces (n);
   else
-    log_debug ("nvme %s: event of type %u, 0x%02x", n->hw->name, type,
-               information);
+    log_debug ("nvme %s: event of type %u, 0x%02x", n->name, type, information);
 }
 
 static struct nvme_slot *
@@ -115,7 +114,7 @@ handle_events (struct nvme *n)
     if ((status & NVME_STATUS_CODE_MASK) == 0)
       handle_event (n, result);
     else {
-      log_debug ("nvme %s: no asynchronous events (status 0x%x)", n->hw->name,
+      log_debug ("nvme %s: no asynchronous events (status 0x%x)", n->name,
                  status);
       n->no_events = true;
     }
@@ -171,6 +170,19 @@ reset_done (struct nvme *n, uint64_t resets)
   nvme_refresh_nsid (n, NVME_NSID_ALL);
 }
 
+/* NEXT: when timeouts are to be looked for again. */
+static void
+check_all (struct nvme *n, uint64_t *next)
+{
+  nvme_queue_look (&n->admin);
+  check_status (n);
+  handle_events (n);
+  if (clock_ns () < *next || n->dead)
+    return;
+  nvme_check_timeouts (n);
+  *next = clock_ns () + tick_ms (n) * CLOCK_MILLISECOND;
+}
+
 static void *
 watch (void *opaque)
 {
@@ -188,21 +200,15 @@ watch (void *opaque)
 
     poll (p, ARRAY_SIZE (p), (int) tick_ms (n));
     drain (n->wake_fd);
-    if (n->dead)
-      continue;
-    if (p[1].revents & POLLIN) {
-      drain (n->removal_fd);
+    if (p[1].revents & POLLIN)
       nvme_die (n, "it is to be removed");
-      continue;
-    }
-    nvme_queue_look (&n->admin);
-    check_status (n);
-    handle_events (n);
-    if (clock_ns () >= next && !n->dead) {
-      nvme_check_timeouts (n);
-      next = clock_ns () + tick_ms (n) * CLOCK_MILLISECOND;
-    }
+    else
+      check_all (n, &next);
     reset_done (n, resets);
+    if (n->dead) {
+      nvme_give_back (n);
+      break;
+    }
   }
   return NULL;
 }
@@ -213,7 +219,7 @@ nvme_watch (struct nvme *n, int *err)
   int e;
 
   if (n->hw->ops->set_removal (n->hw, n->removal_fd, &e) == -1)
-    log_debug ("nvme %s: removal is not announced", n->hw->name);
+    log_debug ("nvme %s: removal is not announced", n->name);
   *err = pthread_create (&n->watcher, NULL, watch, n);
   if (*err != 0)
     return -1;
@@ -230,7 +236,7 @@ nvme_unwatch (struct nvme *n)
     return;
   n->ending = true;
   if (write (n->wake_fd, &one, sizeof one) == -1)
-    log_error ("nvme %s: cannot end the watcher: %m", n->hw->name);
+    log_error ("nvme %s: cannot end the watcher: %m", n->name);
   pthread_join (n->watcher, NULL);
   n->has_watcher = false;
 }

@@ -17,7 +17,8 @@
 #include "nvme/nvme.h"
 
 struct nvme {
-  struct nvme_hw *hw;
+  struct nvme_hw *hw;    /* NULL when it was given back */
+  char *name;            /* of it */
   struct nvme_options o; /* with the defaults filled in */
 
   /* What the controller says, since the first bring-up. */
@@ -82,6 +83,12 @@ extern int nvme_disable (struct nvme *n, int *err);
 extern void nvme_shutdown (struct nvme *n);
 
 /* ------------------------------------------------------------------ */
+/* nvme-controller.c */
+
+/* All that the device sees, and its interrupts; when it does no DMA. */
+extern void nvme_free_memory (struct nvme *n);
+
+/* ------------------------------------------------------------------ */
 /* nvme-admin.c */
 
 /* One admin command, with at most a page of data that comes back, and the
@@ -118,6 +125,11 @@ extern void nvme_recover (struct nvme *n, const char *reason);
 
 /* It will never work again: all that is in flight ends with ESHUTDOWN. */
 extern void nvme_die (struct nvme *n, const char *reason);
+
+/* When it is dead: wait for those who are in requests, shut it down if it
+ * is still there, and give the hardware back, so that it can be removed.
+ */
+extern void nvme_give_back (struct nvme *n);
 
 /* Look for commands that take too long. */
 extern void nvme_check_timeouts (struct nvme *n);

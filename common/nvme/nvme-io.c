@@ -115,7 +115,7 @@ note_failure (struct io *io, const struct nvme_slot *s)
   io->status = s->status;
   log_error ("nvme %s: namespace %u: %s of %llu bytes at %llu: %s "
              "(status 0x%x)",
-             ns->n->hw->name, ns->nsid, io->what, (unsigned long long) s->count,
+             ns->n->name, ns->nsid, io->what, (unsigned long long) s->count,
              (unsigned long long) (io->offset + s->offset),
              nvme_status_string (s->status), s->status);
 }

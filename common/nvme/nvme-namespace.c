@@ -115,11 +115,11 @@ nvme_ns_open (struct nvme *n, uint32_t nsid, int *err)
 
   if (examine (n, nsid, &data, &status, err) == -1) {
     errno = *err;
-    log_error ("nvme %s: cannot identify namespace %u: %m", n->hw->name, nsid);
+    log_error ("nvme %s: cannot identify namespace %u: %m", n->name, nsid);
     return NULL;
   }
   if (status != NVME_IDENTIFY_OK || data.lba_size > n->max_part) {
-    log_error ("nvme %s: namespace %u: %s", n->hw->name, nsid,
+    log_error ("nvme %s: namespace %u: %s", n->name, nsid,
                status != NVME_IDENTIFY_OK ?
                  nvme_identify_status_string (status) :
                  "its blocks are larger than a transfer can be");
@@ -176,14 +176,14 @@ take_over (struct nvme_ns *ns, enum nvme_identify_status status,
     return;
   if (status != NVME_IDENTIFY_OK || is_another (&ns->info, data)) {
     ns->gone = true;
-    log_error ("nvme %s: namespace %u: %s", n->hw->name, ns->nsid,
+    log_error ("nvme %s: namespace %u: %s", n->name, ns->nsid,
                status != NVME_IDENTIFY_OK ?
                  nvme_identify_status_string (status) :
                  "it is another disk now");
     return;
   }
   if (ns->info.size != data->size)
-    log_debug ("nvme %s: namespace %u: %llu bytes now", n->hw->name, ns->nsid,
+    log_debug ("nvme %s: namespace %u: %llu bytes now", n->name, ns->nsid,
                (unsigned long long) data->size);
   ns->info = info_of (ns->nsid, data);
   ns->write_protected = data->write_protected;

@@ -371,8 +371,10 @@ static void
 abandon (struct nvme_queue *q, struct nvme_request *rq)
 {
   for (unsigned i = 0; i < nvme_queue_nslots (q); i++) {
-    if (q->slots[i].state == NVME_SLOT_POSTED && q->slots[i].owner == rq)
+    if (q->slots[i].state == NVME_SLOT_POSTED && q->slots[i].owner == rq) {
       q->slots[i].owner = NULL;
+      q->owned--;
+    }
   }
   rq->posted = 0;
 }

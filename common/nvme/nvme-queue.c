@@ -79,7 +79,7 @@ nvme_queue_init (struct nvme_queue *q, const struct nvme_queue_setup *setup,
 }
 
 void
-nvme_queue_fini (struct nvme_queue *q)
+nvme_queue_free_memory (struct nvme_queue *q)
 {
   struct nvme_hw *hw = q->setup.hw;
 
@@ -88,6 +88,15 @@ nvme_queue_fini (struct nvme_queue *q)
   nvme_pool_fini (&q->pool, hw);
   nvme_memory_free (hw, &q->sq_memory);
   nvme_memory_free (hw, &q->cq_memory);
+  q->setup.hw = NULL;
+}
+
+void
+nvme_queue_fini (struct nvme_queue *q)
+{
+  if (q->setup.depth == 0)
+    return;
+  nvme_queue_free_memory (q);
   free (q->slots);
   free (q->slot_pages);
   pthread_cond_destroy (&q->room);
@@ -193,4 +202,19 @@ nvme_queue_kill (struct nvme_queue *q, uint16_t status)
   q->dead = true;
   flush_posted (q, status);
   pthread_cond_broadcast (&q->room);
+}
+
+void
+nvme_queue_drain (struct nvme_queue *q)
+{
+  const struct timespec ts = { .tv_nsec = (long) CLOCK_MILLISECOND };
+
+  pthread_mutex_lock (&q->lock);
+  /* They know already, and have nothing to wait for. */
+  while (q->owned > 0) {
+    pthread_mutex_unlock (&q->lock);
+    nanosleep (&ts, NULL);
+    pthread_mutex_lock (&q->lock);
+  }
+  pthread_mutex_unlock (&q->lock);
 }

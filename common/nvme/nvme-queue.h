@@ -96,6 +96,7 @@ struct nvme_queue {
   uint16_t *slot_pages;
   struct nvme_slot *free;
   unsigned posted;
+  unsigned owned;           /* slots that requests have */
   struct nvme_slot *events; /* asynchronous ones that came */
 
   _Atomic bool live;         /* the controller runs, and knows this queue */
@@ -118,6 +119,12 @@ extern int nvme_queue_init (struct nvme_queue *q,
                             const struct nvme_queue_setup *setup, int *err);
 /* Nobody is in it; Q may be zeroed. */
 extern void nvme_queue_fini (struct nvme_queue *q);
+
+/* Of a queue that was killed: wait until nobody uses its memory; then give
+ * that back, when the device does not use it either.
+ */
+extern void nvme_queue_drain (struct nvme_queue *q);
+extern void nvme_queue_free_memory (struct nvme_queue *q);
 
 /* The device is about to use the queue, which is empty; or was reset.  What
  * was posted before is posted again, unless it was too often (then it

@@ -25,11 +25,27 @@ nvme_die (struct nvme *n, const char *reason)
 {
   if (n->dead)
     return;
-  log_error ("nvme %s: %s: all requests fail from now on", n->hw->name, reason);
+  log_error ("nvme %s: %s: all requests fail from now on", n->name, reason);
   n->dead = true;
   nvme_queue_kill (&n->admin, NVME_SC_DEVICE_GONE);
   for (unsigned i = 0; i < n->nio; i++)
     nvme_queue_kill (&n->io[i], NVME_SC_DEVICE_GONE);
+}
+
+void
+nvme_give_back (struct nvme *n)
+{
+  struct nvme_hw *hw = n->hw;
+  int err;
+
+  nvme_queue_drain (&n->admin);
+  for (unsigned i = 0; i < n->nio; i++)
+    nvme_queue_drain (&n->io[i]);
+  nvme_shutdown (n);
+  nvme_disable (n, &err);
+  nvme_free_memory (n);
+  n->hw = NULL;
+  hw->ops->close (hw);
 }
 
 static int
@@ -51,7 +67,7 @@ nvme_recover (struct nvme *n, const char *reason)
 {
   int r;
 
-  log_error ("nvme %s: resetting the controller: %s", n->hw->name, reason);
+  log_error ("nvme %s: resetting the controller: %s", n->name, reason);
   n->resets++;
   n->trouble = false;
   /* Whoever has admin_lock waits for a command. */
@@ -115,7 +131,7 @@ handle_late (struct nvme *n, const struct late *late)
   }
   log_error ("nvme %s: queue %u: command %u takes more than %u seconds: "
              "aborting it",
-             n->hw->name, late->qid, late->cid, n->o.command_seconds);
+             n->name, late->qid, late->cid, n->o.command_seconds);
   n->timeouts++;
   n->aborts++;
   if (nvme_admin (n, &sqe, NULL, 0, NULL, &err) == 0 || err != ETIMEDOUT)

@@ -41,6 +41,7 @@ nvme_slot_free (struct nvme_queue *q, struct nvme_slot *s)
   nvme_pool_put (&q->pool, s->npages, s->pages);
   s->npages = 0;
   s->state = NVME_SLOT_FREE;
+  q->owned -= s->owner != NULL;
   s->owner = NULL;
   s->next = q->free;
   q->free = s;
@@ -78,6 +79,7 @@ try_get (struct nvme_request *rq, size_t count)
     return NULL;
   s = nvme_slot_take (q);
   s->owner = rq;
+  q->owned++;
   s->memory = count;
   s->npages = (uint16_t) npages;
   nvme_pool_get (&q->pool, npages, s->pages);

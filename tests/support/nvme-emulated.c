@@ -600,14 +600,13 @@ emulated_reset (struct nvme_hw *hw, int *err)
 static void
 write_report (struct emulated *e, struct nvme_emulated_report *r)
 {
-  *r = (struct nvme_emulated_report){
-    .errors = e->errors,
-    .dma_errors = e->dma_errors,
-    .shut_down = e->shut_down,
-    .disabled = !(e->cc & NVME_CC_EN),
-  };
+  r->errors = e->errors;
+  r->dma_errors = e->dma_errors;
+  r->shut_down = e->shut_down;
+  r->disabled = !(e->cc & NVME_CC_EN);
   for (unsigned i = 0; i < EMULATED_REGIONS; i++)
     r->dma_leaked += e->region[i].va != NULL;
+  r->closed = true;
 }
 
 static void

@@ -11,6 +11,7 @@
 #ifndef DISKSTACK_TEST_NVME_EMULATED_H
 #define DISKSTACK_TEST_NVME_EMULATED_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -18,6 +19,7 @@
 
 /* What is left of it when it was closed. */
 struct nvme_emulated_report {
+  _Atomic bool closed; /* the rest is filled in */
   unsigned errors;     /* of the driver */
   unsigned dma_errors; /* of these, uses of memory that it did not allocate */
   bool shut_down;      /* CC.SHN, at last */

@@ -180,6 +180,9 @@ lose (struct victim *v)
   ck_assert_int_eq (v->b.err, ESHUTDOWN);
   nvme_ns_get_info (v->b.ns, &info);
   ck_assert (info.gone);
+  ck_assert_ptr_null (nvme_ns_open (v->b.n, 1, &v->b.err));
+  /* The hardware is given back long before we are closed. */
+  WAIT_FOR (v->b.report.closed);
   close_it (&v->b);
 }
 
@@ -232,6 +235,7 @@ START_TEST (removal)
   lose (&v);
   pthread_join (thread, NULL);
   ck_assert (v.b.report.disabled);
+  ck_assert (v.b.report.shut_down);
 }
 END_TEST
 
