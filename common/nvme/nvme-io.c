@@ -64,6 +64,13 @@ has_more (const struct io *io)
   return io->status == 0 && (!io->started || io->taken < io->count);
 }
 
+/* Are parts in flight, or not looked at yet? */
+static bool
+holds_any (const struct nvme_request *rq)
+{
+  return rq->posted > 0 || rq->done != NULL;
+}
+
 /* As many parts as there is room for, but one at least if none is in flight
  * (unless the queue is dead), in a list in their order.
  */
@@ -75,10 +82,10 @@ take_parts (struct io *io, struct nvme_request *rq)
   while (has_more (io)) {
     const uint64_t n = min_u64 (io->count - io->taken, io->part_most);
     struct nvme_slot *s = nvme_request_get (rq, io->memory (io, n),
-                                            first == NULL && rq->posted == 0);
+                                            first == NULL && !holds_any (rq));
 
     if (s == NULL) {
-      if (first == NULL && rq->posted == 0)
+      if (first == NULL && !holds_any (rq))
         io->status = NVME_SC_DEVICE_GONE;
       break;
     }
@@ -174,7 +181,7 @@ static void
 drive (struct io *io, struct nvme_queue *q, struct nvme_request *rq)
 {
   pthread_mutex_lock (&q->lock);
-  while (has_more (io) || rq->posted > 0) {
+  while (has_more (io) || holds_any (rq)) {
     struct nvme_slot *parts = take_parts (io, rq), *done, *again;
 
     if (parts != NULL) {

@@ -53,7 +53,8 @@ wants_event (uint32_t eventidx, uint32_t new, uint32_t old)
   return (uint16_t) (new - eventidx - 1) < (uint16_t) (new - old);
 }
 
-static void
+/* Was the register written? */
+static bool
 doorbell (struct nvme_queue *q, bool is_cq, uint32_t value)
 {
   const struct nvme_queue_setup *s = &q->setup;
@@ -67,10 +68,10 @@ doorbell (struct nvme_queue *q, bool is_cq, uint32_t value)
     if (!wants_event (
           le32toh (__atomic_load_n (&q->eventidx[at], __ATOMIC_RELAXED)), value,
           old))
-      return;
+      return false;
   }
-  q->counts.doorbells++;
   s->hw->ops->write32 (s->hw, is_cq ? s->cq_doorbell : s->sq_doorbell, value);
+  return true;
 }
 
 void
@@ -79,21 +80,30 @@ nvme_queue_ack (struct nvme_queue *q)
   if (q->unacked == 0)
     return;
   q->unacked = 0;
-  doorbell (q, true, q->head);
+  q->counts.doorbells += doorbell (q, true, q->head);
 }
 
 void
 nvme_queue_ring (struct nvme_queue *q)
 {
-  const uint32_t tail = q->tail;
+  while (q->live && q->tail != q->rung && !q->ringing) {
+    const uint32_t tail = q->tail;
+    bool written;
 
-  if (tail == q->rung)
-    return;
-  /* The device must have room for what it will answer. */
-  if (q->unacked + q->posted >= q->setup.depth)
-    nvme_queue_ack (q);
-  q->rung = tail;
-  doorbell (q, false, tail);
+    /* The device must have room for what it will answer. */
+    if (q->unacked + q->posted >= q->setup.depth)
+      nvme_queue_ack (q);
+    q->rung = tail;
+    /* Which takes a while, in virtual machines a long one. */
+    q->ringing = true;
+    pthread_mutex_unlock (&q->lock);
+    written = doorbell (q, false, tail);
+    pthread_mutex_lock (&q->lock);
+    q->ringing = false;
+    q->counts.doorbells += written;
+  }
+  if (!q->live)
+    pthread_cond_broadcast (&q->idle);
 }
 
 /* ------------------------------------------------------------------ */

@@ -28,7 +28,9 @@ extern struct nvme_slot *nvme_slot_take (struct nvme_queue *q);
 
 /* Into the ring.  The slot is posted, the queue live. */
 extern void nvme_queue_push (struct nvme_queue *q, struct nvme_slot *s);
-/* The doorbell of the submission queue, if it is behind. */
+/* The doorbell of the submission queue, if it is behind.  It is written
+ * without the lock, by one for all who post meanwhile.
+ */
 extern void nvme_queue_ring (struct nvme_queue *q);
 /* That of the completion queue. */
 extern void nvme_queue_ack (struct nvme_queue *q);

@@ -164,7 +164,7 @@ static void
 stop (struct nvme_queue *q)
 {
   q->live = false;
-  while (q->polling) {
+  while (q->polling || q->ringing) {
     nvme_queue_kick (q);
     pthread_cond_wait (&q->idle, &q->lock);
   }

@@ -104,7 +104,8 @@ struct nvme_queue {
   bool broken;               /* something impossible came */
   bool polling;              /* there is a poller */
   bool spinning;             /* which will write doorbells */
-  pthread_cond_t idle;       /* polling ended while not live */
+  bool ringing;              /* somebody writes one */
+  pthread_cond_t idle;       /* polling or ringing ended while not live */
   pthread_cond_t room;       /* slots or pages became free, or live or dead */
   uint64_t tickets, serving; /* of those who wait for room, in their order */
   struct nvme_request *sleepers, **sleepers_end;

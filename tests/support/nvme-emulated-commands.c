@@ -332,6 +332,7 @@ create_sq (struct emulated *e, const struct nvme_sqe *sqe)
   q->sq_iova = le64_get (sqe->prp1);
   q->sq_head = 0;
   q->cqid = cqid;
+  e->nqueues = (unsigned) max_u64 (e->nqueues, qid + 1);
   return NVME_SC_SUCCESS;
 }
 

@@ -57,11 +57,13 @@ struct emulated {
   _Atomic uint64_t ndoorbells;
   uint64_t shadow, eventidx; /* 0: none */
   struct emulated_queue q[EMULATED_QUEUES];
+  unsigned nqueues; /* none beyond */
 
   int fd[EMULATED_QUEUES];
   unsigned nfds;
   int removal_fd;
   struct emulated_region region[EMULATED_REGIONS];
+  unsigned nregions; /* none beyond */
   uint64_t next_iova;
 
   struct emulated_ns *ns;

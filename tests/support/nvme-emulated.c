@@ -49,7 +49,7 @@ emulated_error (struct emulated *e, const char *fs, ...)
 void *
 emulated_memory (struct emulated *e, uint64_t iova, size_t count)
 {
-  for (unsigned i = 0; i < EMULATED_REGIONS; i++) {
+  for (unsigned i = 0; i < e->nregions; i++) {
     const struct emulated_region *r = &e->region[i];
 
     if (r->va != NULL && iova >= r->iova && iova - r->iova <= r->size &&
@@ -84,6 +84,7 @@ emulated_dma_alloc (struct nvme_hw *hw, size_t size, struct nvme_dma *dma,
     r->iova = e->next_iova;
     /* Odd pages, and never two blocks side by side. */
     e->next_iova += size + 3 * 4096;
+    e->nregions = (unsigned) max_u64 (e->nregions, i + 1);
     *dma = (struct nvme_dma){ r->va, r->iova, size };
     return 0;
   }
@@ -353,7 +354,7 @@ work (struct emulated *e)
 
   do {
     again = false;
-    for (unsigned qid = 0; qid < EMULATED_QUEUES; qid++)
+    for (unsigned qid = 0; qid < e->nqueues; qid++)
       again |= step (e, qid);
     any |= again;
   } while (again);
@@ -415,6 +416,7 @@ forget_all (struct emulated *e)
 static void
 set_up_admin (struct emulated *e)
 {
+  e->nqueues = 1;
   e->q[0] = (struct emulated_queue){
     .sq_exists = true,
     .cq_exists = true,
