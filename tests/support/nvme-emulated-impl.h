@@ -9,6 +9,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "base/align.h"
 #include "nvme/nvme-spec.h"
 #include "support/nvme-emulated.h"
 
@@ -82,6 +83,18 @@ struct emulated {
   unsigned errors, dma_errors;
   struct nvme_emulated_counts counts;
 };
+
+static inline struct emulated *
+to_emulated (struct nvme_hw *hw)
+{
+  return container_of (hw, struct emulated, hw);
+}
+
+/* Everything that there is to do; was there something?  And a thread that
+ * does it.
+ */
+extern bool emulated_work (struct emulated *e);
+extern void *emulated_thread (void *opaque);
 
 /* A mistake of the driver. */
 extern void emulated_error (struct emulated *e, const char *fs, ...)
