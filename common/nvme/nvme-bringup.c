@@ -362,11 +362,15 @@ configure_events (struct nvme *n)
   nvme_admin_locked (n, &sqe, NULL, 0, NULL, &err);
 }
 
+/* Whether they are on or, after a reset of the function, off. */
 static int
 set_vectors (struct nvme *n, int *err)
 {
+  struct nvme_hw *hw = n->hw;
+
   if (n->nvectors > 0 &&
-      n->hw->ops->set_vectors (n->hw, n->nvectors, n->fd, err) == -1)
+      (hw->ops->set_vectors (hw, 0, NULL, err) == -1 ||
+       hw->ops->set_vectors (hw, n->nvectors, n->fd, err) == -1))
     return failed (n, "cannot have interrupts", *err, err);
   return 0;
 }

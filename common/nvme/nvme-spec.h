@@ -22,7 +22,6 @@ enum {
   NVME_REG_AQA = 0x24,
   NVME_REG_ASQ = 0x28, /* 64 bits */
   NVME_REG_ACQ = 0x30, /* 64 bits */
-  NVME_REG_CRTO = 0x68,
   NVME_REG_DOORBELLS = 0x1000,
 };
 
