@@ -195,6 +195,8 @@ watch (void *opaque)
   };
 
   ask_for_event (n);
+  /* What it would not tell again. */
+  read_smart (n);
   while (!n->ending) {
     const uint64_t resets = n->resets;
 

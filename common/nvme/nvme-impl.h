@@ -63,6 +63,7 @@ struct nvme_ns {
   struct nvme *n;
   struct nvme_ns *next;
   uint32_t nsid, lba_size;
+  bool deac; /* Write Zeroes may deallocate; as when it was opened */
   _Atomic bool gone, write_protected;
   struct nvme_ns_info info;
 };

@@ -430,7 +430,7 @@ nvme_zero (struct nvme_ns *ns, uint64_t count, uint64_t offset, bool deallocate,
     *err = EOPNOTSUPP;
     return -1;
   }
-  if (deallocate && ns->info.write_zeroes_deac)
+  if (deallocate && ns->deac)
     io.flags |= NVME_CDW12_DEAC;
   return run (&io, err);
 }

@@ -134,6 +134,7 @@ nvme_ns_open (struct nvme *n, uint32_t nsid, int *err)
   ns->n = n;
   ns->nsid = nsid;
   ns->lba_size = data.lba_size;
+  ns->deac = data.write_zeroes_deac;
   ns->info = info_of (nsid, &data);
   ns->write_protected = data.write_protected;
   pthread_mutex_lock (&n->ns_lock);

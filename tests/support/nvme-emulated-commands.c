@@ -200,8 +200,11 @@ identify (struct emulated *e, const struct nvme_sqe *sqe)
     identify_controller (e, sqe);
     return;
   case NVME_CNS_ACTIVE_LIST:
-    identify_list (e, sqe);
-    return;
+    if (e->o.version >= 0x010100) {
+      identify_list (e, sqe);
+      return;
+    }
+    break;
   case NVME_CNS_CONTROLLER_NVM:
     if (!e->o.no_limits) {
       identify_limits (e, sqe);

@@ -171,7 +171,7 @@ value_of (const struct emulated *e, uint32_t offset)
 {
   switch (offset) {
   case NVME_REG_VS:
-    return 0x020000;
+    return e->o.version;
   case NVME_REG_CC:
     return e->cc;
   case NVME_REG_CSTS:
@@ -362,6 +362,8 @@ static const struct nvme_hw_ops emulated_ops = {
 static void
 set_defaults (struct nvme_emulated_options *o)
 {
+  if (o->version == 0)
+    o->version = 0x020000;
   if (o->entries == 0)
     o->entries = 1024;
   if (o->queues == 0)

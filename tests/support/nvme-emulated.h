@@ -40,6 +40,7 @@ struct nvme_emulated_mutator {
 struct nvme_emulated_options {
   /* 0 is what most controllers have. */
   unsigned dstrd, mpsmin; /* as in CAP */
+  uint32_t version;       /* as in VS; 0: 2.0 */
   unsigned entries;       /* of a queue; 0: 1024 */
   unsigned mdts;          /* as in Identify; 0: no limit */
   unsigned queues;        /* granted; 0: 16 */

@@ -54,6 +54,25 @@ START_TEST (information)
 }
 END_TEST
 
+/* Version 1.0 had no list of namespaces, and no limits. */
+START_TEST (old)
+{
+  struct subject b = { .e = {
+                         .version = 0x010000, .nn = 4, .no_limits = true } };
+  uint32_t nsid[4];
+
+  set_up (&b);
+  nvme_emulated_resize (b.hw, 2, 0);
+  ck_assert_int_eq (nvme_list (b.n, 0, nsid, 4, &b.err), 3);
+  ck_assert (nsid[0] == 1 && nsid[1] == 3 && nsid[2] == 4);
+  ck_assert_int_eq (nvme_list (b.n, 1, nsid, 1, &b.err), 1);
+  ck_assert_uint_eq (nsid[0], 3);
+  ck_assert_int_eq (nvme_list (b.n, 4, nsid, 1, &b.err), 0);
+  round_trip (&b, 65536, 0);
+  tear_down (&b);
+}
+END_TEST
+
 START_TEST (store)
 {
   struct subject b = { .e = { .lba_size = 4096, .no_dataset = true } };
@@ -213,6 +232,7 @@ main (void)
   TCase *c = test_case (suite, "nvme-controller");
 
   tcase_add_test (c, information);
+  tcase_add_test (c, old);
   tcase_add_test (c, store);
   tcase_add_loop_test (c, namespace_refused, 0, 3);
   tcase_add_loop_test (c, bring_up_fails, 0, 20);

@@ -108,6 +108,20 @@ START_TEST (smart)
 }
 END_TEST
 
+/* It did so before anybody was there to be told. */
+START_TEST (smart_before)
+{
+  struct subject b = { 0 };
+
+  b.hw = nvme_emulated_create (&b.e);
+  nvme_emulated_warn (b.hw, 8);
+  b.n = nvme_open (b.hw, NULL, &b.err);
+  ck_assert_ptr_nonnull (b.n);
+  WAIT_FOR (warning (&b) == 8);
+  nvme_close (b.n);
+}
+END_TEST
+
 /* A controller without events is as good. */
 START_TEST (refused)
 {
@@ -140,6 +154,7 @@ main (void)
   tcase_add_test (c, after_reset);
   tcase_add_loop_test (c, lost, 0, 2);
   tcase_add_test (c, smart);
+  tcase_add_test (c, smart_before);
   tcase_add_test (c, refused);
   return test_run (suite);
 }
