@@ -14,23 +14,26 @@
 #include "nvme/nvme-impl.h"
 #include "nvme/nvme-status.h"
 
-/* A command that a reset ended is given again so often. */
-#define TRIES 3
+/* A command that resets ended, or came before, is given so often. */
+#define TRIES 10
 
-/* Returns the status of the command. */
+/* Returns the status of the command.  Never waits for a recovery, which
+ * waits for admin_lock.
+ */
 static uint16_t
 run (struct nvme *n, const struct nvme_sqe *sqe, void *buf, size_t count,
      uint32_t *result)
 {
   struct nvme_queue *q = &n->admin;
-  uint16_t status = NVME_SC_DEVICE_GONE;
   struct nvme_request rq;
+  uint16_t status;
   struct nvme_slot *s;
 
   nvme_request_init (&rq, q);
   rq.deadline_ns = clock_ns () + n->o.command_seconds * CLOCK_SECOND;
   pthread_mutex_lock (&q->lock);
-  s = nvme_request_get (&rq, count, true);
+  status = q->dead ? NVME_SC_DEVICE_GONE : NVME_SC_RESET;
+  s = nvme_request_get (&rq, count, false);
   if (s != NULL) {
     nvme_slot_build (q, s, sqe);
     nvme_request_post (&rq, s);
@@ -66,6 +69,15 @@ nvme_admin_locked (struct nvme *n, const struct nvme_sqe *sqe, void *buf,
   return -1;
 }
 
+/* Until the recovery that is going on has ended, one way or the other. */
+static void
+wait_for_recovery (struct nvme_queue *q)
+{
+  LOCK_SCOPE (&q->lock);
+  while (!q->live && !q->dead)
+    pthread_cond_wait (&q->room, &q->lock);
+}
+
 int
 nvme_admin (struct nvme *n, const struct nvme_sqe *sqe, void *buf, size_t count,
             uint32_t *result, int *err)
@@ -73,6 +85,7 @@ nvme_admin (struct nvme *n, const struct nvme_sqe *sqe, void *buf, size_t count,
   uint16_t status = NVME_SC_RESET;
 
   for (unsigned i = 0; i < TRIES && status == NVME_SC_RESET; i++) {
+    wait_for_recovery (&n->admin);
     LOCK_SCOPE (&n->admin_lock);
     status = run (n, sqe, buf, count, result);
   }

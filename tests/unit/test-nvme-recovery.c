@@ -122,6 +122,39 @@ START_TEST (fatal_status)
 }
 END_TEST
 
+/* Admin commands go on, too; those that were not answered fail. */
+static void
+admin_worker (void *opaque, unsigned index)
+{
+  struct subject b = *(struct subject *) opaque;
+  uint8_t id[NVME_DATA_SIZE], buf[512];
+  struct nvme_emulated_fault f = { .kind = NVME_FAULT_CFS,
+                                   .opcode = NVME_ANY_OPCODE,
+                                   .count = 1 };
+
+  for (unsigned i = 0; i < 100; i++) {
+    if (index == 0 && i % 4 == 0)
+      nvme_emulated_fault (b.hw, &f);
+    if (index == 0)
+      quick_assert (read_bytes (&b, buf, sizeof buf, 0) == 0);
+    else
+      quick_assert (nvme_identify (b.n, NVME_CNS_CONTROLLER, 0, id, &b.err) ==
+                      0 ||
+                    b.err == ETIMEDOUT);
+  }
+}
+
+START_TEST (admin_commands)
+{
+  struct subject b = { .o = ONE_SECOND };
+
+  set_up (&b);
+  threads_run (4, admin_worker, &b);
+  ck_assert_uint_ge (counts (&b).resets, 25);
+  tear_down (&b);
+}
+END_TEST
+
 /* The same command never ends: it fails, others do not. */
 START_TEST (hopeless)
 {
@@ -317,6 +350,7 @@ main (void)
   tcase_add_test (c, aborted);
   tcase_add_loop_test (c, reset, 0, ARRAY_SIZE (lost));
   tcase_add_test (c, fatal_status);
+  tcase_add_test (c, admin_commands);
   tcase_add_test (c, hopeless);
   tcase_add_test (c, surprise_removal);
   tcase_add_loop_test (c, reset_fails, 0, 2);
