@@ -17,6 +17,17 @@
 /* A command that resets ended, or came before, is given so often. */
 #define TRIES 10
 
+/* Why there is no slot.  Of a queue that is live all are taken by commands
+ * that were not answered.
+ */
+static uint16_t
+why_no_slot (const struct nvme_queue *q)
+{
+  if (q->dead)
+    return NVME_SC_DEVICE_GONE;
+  return q->live ? NVME_SC_TIMED_OUT : NVME_SC_RESET;
+}
+
 /* Returns the status of the command.  Never waits for a recovery, which
  * waits for admin_lock.
  */
@@ -32,8 +43,8 @@ run (struct nvme *n, const struct nvme_sqe *sqe, void *buf, size_t count,
   nvme_request_init (&rq, q);
   rq.deadline_ns = clock_ns () + n->o.command_seconds * CLOCK_SECOND;
   pthread_mutex_lock (&q->lock);
-  status = q->dead ? NVME_SC_DEVICE_GONE : NVME_SC_RESET;
   s = nvme_request_get (&rq, count, false);
+  status = why_no_slot (q);
   if (s != NULL) {
     nvme_slot_build (q, s, sqe);
     nvme_request_post (&rq, s);

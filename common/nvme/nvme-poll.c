@@ -308,14 +308,23 @@ note_latency (struct nvme_queue *q, uint64_t ns)
   q->latency_ns += (int64_t) (ns - q->latency_ns) / 8;
 }
 
-/* What is broken does not become better while somebody waits who may have
- * to mend it.
+/* What is broken, or has stopped, does not become better while somebody
+ * waits who may have to mend it.
  */
+static bool
+is_hopeless (const struct nvme_queue *q)
+{
+  struct nvme_hw *hw = q->setup.hw;
+
+  return q->broken ||
+         (q->live && hw->ops->read32 (hw, NVME_REG_CSTS) & NVME_CSTS_CFS);
+}
+
 static bool
 is_late (const struct nvme_request *rq)
 {
   return rq->deadline_ns != 0 &&
-         (rq->q->broken || clock_ns () >= rq->deadline_ns);
+         (clock_ns () >= rq->deadline_ns || is_hopeless (rq->q));
 }
 
 /* Until RQ has what it waits for, the queue is stopped, or it is late. */

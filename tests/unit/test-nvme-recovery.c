@@ -132,15 +132,14 @@ admin_worker (void *opaque, unsigned index)
                                    .opcode = NVME_ANY_OPCODE,
                                    .count = 1 };
 
-  for (unsigned i = 0; i < 100; i++) {
+  for (unsigned i = 0; i < 40; i++) {
     if (index == 0 && i % 4 == 0)
       nvme_emulated_fault (b.hw, &f);
     if (index == 0)
       quick_assert (read_bytes (&b, buf, sizeof buf, 0) == 0);
-    else
-      quick_assert (nvme_identify (b.n, NVME_CNS_CONTROLLER, 0, id, &b.err) ==
-                      0 ||
-                    b.err == ETIMEDOUT);
+    else if (nvme_identify (b.n, NVME_CNS_CONTROLLER, 0, id, &b.err) == -1 &&
+             b.err != ETIMEDOUT)
+      ck_abort_msg ("identify: %s", strerror (b.err));
   }
 }
 
@@ -150,7 +149,7 @@ START_TEST (admin_commands)
 
   set_up (&b);
   threads_run (4, admin_worker, &b);
-  ck_assert_uint_ge (counts (&b).resets, 25);
+  ck_assert_uint_ge (counts (&b).resets, 10);
   tear_down (&b);
 }
 END_TEST
