@@ -26,6 +26,7 @@ libcryptsetup\.h           common/luks
 curl/.*\.h                 common/http
 libnbd\.h                  common/nbd
 liburing\.h                common/uring
+linux/vfio\.h              common/vfio
 '
 
 # What pure rooms may use of the system's headers (of stdio, snprintf).
