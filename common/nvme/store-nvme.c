@@ -30,18 +30,28 @@ ns_close (struct store *s)
   free (container_of (s, struct store_nvme, store));
 }
 
+/* Clients know no timeouts. */
+static int
+told (int r, int *err)
+{
+  if (r == -1 && *err == ETIMEDOUT)
+    *err = EIO;
+  return r;
+}
+
 static int
 ns_readv (struct store *s, const struct iovec *iov, int niov, size_t count,
           uint64_t offset, int *err)
 {
-  return nvme_read (to_ns (s), iov, niov, offset, err);
+  return told (nvme_read (to_ns (s), iov, niov, offset, err), err);
 }
 
 static int
 ns_writev (struct store *s, const struct iovec *iov, int niov, size_t count,
            uint64_t offset, unsigned flags, int *err)
 {
-  return nvme_write (to_ns (s), iov, niov, offset, flags & STORE_FUA, err);
+  return told (
+    nvme_write (to_ns (s), iov, niov, offset, flags & STORE_FUA, err), err);
 }
 
 static int
@@ -64,14 +74,14 @@ ns_write (struct store *s, const void *buf, size_t count, uint64_t offset,
 static int
 ns_flush (struct store *s, int *err)
 {
-  return nvme_flush (to_ns (s), err);
+  return told (nvme_flush (to_ns (s), err), err);
 }
 
 static int
 ns_trim (struct store *s, uint64_t count, uint64_t offset, unsigned flags,
          int *err)
 {
-  if (nvme_trim (to_ns (s), count, offset, err) == -1)
+  if (told (nvme_trim (to_ns (s), count, offset, err), err) == -1)
     return -1;
   return flags & STORE_FUA ? ns_flush (s, err) : 0;
 }
@@ -80,8 +90,9 @@ static int
 ns_zero (struct store *s, uint64_t count, uint64_t offset, unsigned flags,
          int *err)
 {
-  return nvme_zero (to_ns (s), count, offset, flags & STORE_MAY_TRIM,
-                    flags & STORE_FUA, err);
+  return told (nvme_zero (to_ns (s), count, offset, flags & STORE_MAY_TRIM,
+                          flags & STORE_FUA, err),
+               err);
 }
 
 static int
