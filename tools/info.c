@@ -55,11 +55,8 @@ report_file (struct report *r, const struct info_source *s,
     report_bytes (r, "file-allocated", (uint64_t) st.st_blocks * 512);
 }
 
-/* The reasons that were logged.  They all name the file, which the
- * reader of the report knows.
- */
-static size_t
-report_trouble (struct report *r, const char *path)
+size_t
+info_report_trouble (struct report *r, const char *path)
 {
   const char *text;
   size_t n = 0;
@@ -110,7 +107,7 @@ info_file (const char *path, struct report *r)
   report_begin (r);
   report_file (r, &s, kind);
   kind->report (&s, r);
-  trouble = report_trouble (r, s.name);
+  trouble = info_report_trouble (r, s.name);
   report_end (r);
   tool_log_print ();
   if (s.file != NULL)
@@ -119,10 +116,17 @@ info_file (const char *path, struct report *r)
   return trouble > 0 ? COMMAND_TROUBLE : COMMAND_OK;
 }
 
+/* Of "nvme:ADDRESS"; else NULL. */
+static const char *
+controller_of (const char *arg)
+{
+  return strncmp (arg, "nvme:", 5) == 0 ? arg + 5 : NULL;
+}
+
 static void
 print_usage (FILE *f)
 {
-  fprintf (f, "usage: diskstack info [--json] FILE|URL...\n");
+  fprintf (f, "usage: diskstack info [--json] FILE|URL|nvme:ADDRESS...\n");
 }
 
 int
@@ -156,7 +160,9 @@ command_info (int argc, char *argv[])
   }
   report_start (&r, json);
   for (int i = optind; i < argc; i++) {
-    const int one = info_file (argv[i], &r);
+    const char *address = controller_of (argv[i]);
+    const int one =
+      address != NULL ? info_nvme (address, &r) : info_file (argv[i], &r);
 
     if (one == COMMAND_FAILED || status == COMMAND_OK)
       status = one;

@@ -50,4 +50,15 @@ extern const struct info_kind info_vhdx;
 extern void info_report_image (struct info_source *s, enum disk_format format,
                                struct report *r);
 
+/* Report the NVMe controller at the PCI address ADDRESS.  Returns what the
+ * command exits with.
+ */
+extern int info_nvme (const char *address, struct report *r);
+
+/* List what was logged, as what is wrong with PATH, which the reader of the
+ * report knows: it is left out of the messages.  Returns how many there
+ * were.
+ */
+extern size_t info_report_trouble (struct report *r, const char *path);
+
 #endif /* DISKSTACK_INFO_H */
