@@ -1,0 +1,112 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+#
+# The nvme plugin and controllers that have little, behind an IOMMU of 48
+# bits, when things go wrong: errors of the medium, commands that take too
+# long, a warning of the controller's, blocks with metadata, and removal
+# while it is in use.
+
+set -e -u
+source "${builddir:-.}/tests/functions.sh"
+source "$srcdir/tests/vm/vm-functions.sh"
+source "$srcdir/tests/vm/nvme-functions.sh"
+
+requires_plugin nvme
+requires_libnbd
+requires_filter error
+requires qemu-io --version
+requires_vm
+
+says () { grep -Eq "$1" "$tmp/sock.log"; }
+
+# Transfers of 8 KiB, one queue, two interrupts.
+small () {
+    nbdcopy --flush --connections=2 /out/data "$(uri "$tmp/sock" 1)"
+    nbdcopy "$(uri "$tmp/sock" 1)" copy
+    cmp copy /out/data
+}
+
+# A read that the medium fails, and again when it does not.
+media () {
+    touch /out/fail
+    expect_error 'Input/output error' \
+        qemu-io -r -f raw -c 'read 64K 32K' "$(uri "$tmp/sock" 1)"
+    rm /out/fail
+    qemu-io -r -f raw -c 'read 64K 32K' "$(uri "$tmp/sock" 1)"
+    says 'namespace 1: read of 8192 bytes at [0-9]+:'
+}
+
+# It is aborted, the controller reset, and the command given again, until it
+# is enough; others go on.
+slow () {
+    expect_error 'Input/output error' \
+        qemu-io -r -f raw -c 'read 0 4K' "$(uri "$tmp/sock" 2)"
+    says 'aborting it'
+    says 'resetting the controller'
+    small
+}
+
+warning () {
+    qmp '{"execute": "qom-set", "arguments": {"path": "/machine/peripheral/a",
+          "property": "smart_critical_warning", "value": 4}}'
+    wait_until 20 says 'critical warning 0x04'
+}
+
+# Of a namespace with metadata, and of the warning.
+trouble () {
+    local status=0
+    expect_error 'nvme.*metadata' nbdkit -s nvme $1 nsid=3
+    diskstack info nvme:$1 >info || status=$?
+    cat info
+    [[ $status == 2 ]]
+    grep 'it is not reliable any more' info
+    grep 'namespace 3: .*metadata' info
+}
+
+# The device goes, although it is in use.
+removal () {
+    local load
+    start_nbdkit "$tmp/hot" nvme "$1"
+    nbdcopy /out/data "$(uri "$tmp/hot")"
+    while nbdcopy --connections=2 /out/data "$(uri "$tmp/hot")"; do :; done \
+        2>/dev/null &
+    load=$!
+    qmp '{"execute": "device_del", "arguments": {"id": "b"}}'
+    wait_until 30 test ! -e "/sys/bus/pci/devices/$1" || fail "it stays"
+    wait "$load" || :
+    grep 'it is to be removed' "$tmp/hot.log"
+    stop_nbdkit "$tmp/hot"
+}
+
+in_guest () {
+    to_vfio 0000:00:04.0
+    start_nbdkit "$tmp/sock" nvme 0000:00:04.0 timeout=2
+    small
+    media
+    slow
+    warning
+    stop_nbdkit "$tmp/sock"
+    cat "$tmp/sock.log"
+    trouble 0000:00:04.0
+    to_vfio 0000:01:00.0
+    removal 0000:01:00.0
+    no_dma_faults
+}
+
+random_file "$tmp/data" 1M
+truncate -s 1M "$tmp/hot.img"
+vm_share "$tmp/data"
+start_nbdkit "$tmp/medium" --filter=error memory 1M \
+    error-pread=EIO error-pread-rate=100% error-file="$tmp/vm/fail"
+vm_with_qmp in_guest \
+    -device intel-iommu,intremap=on,aw-bits=48 \
+    -device pcie-root-port,id=root1,chassis=1,addr=05.0 \
+    -device nvme,id=a,serial=RIG1,addr=04.0,mdts=1,max_ioqpairs=1,msix_qsize=2 \
+    -drive file="nbd+unix:///?socket=$tmp/medium",if=none,format=raw,id=one \
+    -device nvme-ns,drive=one,bus=a,nsid=1 \
+    -drive driver=null-co,size=1M,latency-ns=5000000000,if=none,id=two \
+    -device nvme-ns,drive=two,bus=a,nsid=2 \
+    -drive driver=null-co,size=1M,if=none,id=four \
+    -device nvme-ns,drive=four,bus=a,nsid=3,ms=8 \
+    -drive file="$tmp/hot.img",if=none,format=raw,id=three \
+    -device nvme,id=b,serial=RIG2,bus=root1,drive=three

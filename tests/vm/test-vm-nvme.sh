@@ -1,0 +1,109 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+#
+# The nvme plugin and a controller of QEMU's behind an IOMMU of 39 bits, with
+# namespaces of blocks of 512 and 4096 bytes: what the plugin writes, trims
+# and zeroes the kernel's driver reads, and the reverse; as root and as a
+# user; who has the device is told; a server that is killed leaves it in
+# order.
+
+set -e -u
+source "${builddir:-.}/tests/functions.sh"
+source "$srcdir/tests/vm/vm-functions.sh"
+source "$srcdir/tests/vm/nvme-functions.sh"
+
+requires_plugin nvme
+requires_libnbd
+requires qemu-io --version
+requires jq --version
+requires_vm
+
+# Data by one driver, read by the other.  Who has the device is told.
+exchange () {
+    to_vfio $address
+    start_nbdkit "$tmp/sock" nvme $address
+    nbdinfo --list --json "$(uri "$tmp/sock")" >list
+    jq -e '[.exports[] | ."export-name", .block_size_minimum, ."export-size"]
+           == ["1", 512, 3145728, "2", 4096, 3145728]' list
+    expect_error 'in use by another program' diskstack info nvme:$address
+    nbdcopy --flush /out/a "$(uri "$tmp/sock")"
+    nbdcopy --flush /out/b "$(uri "$tmp/sock" 2)"
+    stop_nbdkit "$tmp/sock"
+    to_kernel $address
+    expect_error 'the driver nvme.*modprobe vfio-pci; .*driver/unbind' \
+        nbdkit -U - nvme $address --run :
+    cmp /out/a "${block[1]}"
+    cmp /out/b "${block[2]}"
+    dd if=/out/b of="${block[1]}" bs=1M oflag=direct status=none
+    dd if=/out/a of="${block[2]}" bs=1M oflag=direct status=none
+    to_vfio $address
+}
+
+look () {
+    diskstack info --json nvme:$address >info
+    jq -e '.[0] | .serial == "RIG0" and .trouble == [] and
+           (.namespaces | length == 2) and .namespaces[1]["block-size"] == 4096
+           and .health["media-errors"] == 0' info
+}
+
+limited () {                    # KIB COMMAND...
+    ( ulimit -l "$1"; shift; exec setpriv --reuid=65534 --clear-groups "$@" )
+}
+
+# As a user, who may lock only so much memory: parts are trimmed and zeroed,
+# at any alignment, and the rest stays.
+as_user () {
+    chown 65534 /dev/vfio/[0-9]*
+    chmod 777 .
+    expect_error 'RLIMIT_MEMLOCK is 64 KiB and at least .* needed' \
+        limited 64 nbdkit -s nvme $address
+    limited 65536 nbdkit -U - nvme $address --run 'set -e
+        nbdcopy "nbd+unix:///2?socket=$unixsocket" - | cmp - /out/a
+        qemu-io -f raw -t none "$uri" \
+            -c "write -z 100 70000" -c "write -z -u 1M 512K" \
+            -c "discard 2M 512K" -c "read -P 0 100 70000" \
+            -c "read -P 0 1M 512K" -c flush >io
+        nbdcopy "$uri" now'
+    ! grep -E 'failed|Pattern' io || fail "zeroes"
+    cmp -n 100 now /out/b
+    cmp -i 70100 -n 978476 now /out/b
+    cmp -i 1536K -n 512K now /out/b
+    cmp -i 2560K now /out/b
+}
+
+# A server that is killed while its clients write.
+killed () {
+    start_nbdkit "$tmp/sock" nvme $address
+    nbdcopy --requests=4 --progress=3 /out/a "$(uri "$tmp/sock")" \
+            2>/dev/null 3>progress &
+    nbdcopy /out/a "$(uri "$tmp/sock" 2)" 2>/dev/null &
+    wait_until 20 test -s progress
+    kill_nbdkit "$tmp/sock"
+    wait
+    nbdkit -U - nvme $address --run 'nbdcopy --flush /out/a "$uri"'
+}
+
+in_guest () {
+    address=0000:00:04.0
+    exchange
+    look
+    as_user
+    killed
+    no_dma_faults
+}
+
+mkdir "$tmp/share"
+random_file "$tmp/share/a" 3M
+random_file "$tmp/share/b" 3M
+truncate -s 3M "$tmp/one" "$tmp/two"
+vm_share "$tmp/share"/*
+vm in_guest \
+   -device intel-iommu,intremap=on,aw-bits=39 \
+   -device nvme,id=nvme0,serial=RIG0,addr=04.0 \
+   -drive file="$tmp/one",if=none,format=raw,id=one,discard=unmap \
+   -device nvme-ns,drive=one,bus=nvme0,nsid=1 \
+   -drive file="$tmp/two",if=none,format=raw,id=two,discard=unmap \
+   -device nvme-ns,drive=two,bus=nvme0,nsid=2,logical_block_size=4096,physical_block_size=4096
+
+# It is on the medium.
+cmp "$tmp/one" "$tmp/share/a"
