@@ -113,7 +113,7 @@ member (void *opaque, unsigned index)
 static void
 run_crowd (int i, uint64_t piece)
 {
-  struct crowd c = { .rounds = 400, .working = THREADS };
+  struct crowd c = { .rounds = 120, .working = THREADS };
 
   if (!subject_open (&c.t, i, SIZE))
     return;
