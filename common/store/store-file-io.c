@@ -7,6 +7,9 @@
  * fdatasync would write out everything that anybody left dirty in the
  * file; and the kernel merges the cache flushes of concurrent ones.  A
  * flush has to be an fdatasync, which host_file_sync shares out.
+ *
+ * To a device that has no FUA, without the page cache, it is a write and
+ * then such a flush, as it would end in one of its own.
  */
 
 #include <config.h>

@@ -77,6 +77,9 @@ probe_device (struct store_file *f, struct store_info *info)
   info->rotational = d->rotational;
   info->trim = d->discard_unit > 0;
   info->fast_zero = d->write_zeroes;
+  /* Each durable write would end in a flush of its own; flushes are shared. */
+  if (!d->fua && f->cache == STORE_FILE_CACHE_DIRECT)
+    set_missing (f, MISSING_DSYNC);
   log_debug ("%s: sectors %u, physical %u, optimal %u, misaligned by %u; "
              "rotational %d, fua %d; discards in units of %" PRIu64
              " bytes, %" PRIu64 " at once; zeroes by itself %d",
