@@ -296,16 +296,25 @@ fill_write (const struct io *io, struct nvme_queue *q, struct nvme_slot *s)
 }
 
 static int
+check_range (const struct io *io, int *err)
+{
+  const uint32_t size = io->ns->lba_size;
+
+  if (IS_ALIGNED (io->offset, size) && IS_ALIGNED (io->count, size))
+    return 0;
+  *err = EINVAL;
+  return -1;
+}
+
+static int
 transfer (struct io *io, int *err)
 {
   const uint32_t size = io->ns->lba_size;
 
   for (int i = 0; i < io->niov; i++)
     io->count += io->iov[i].iov_len;
-  if (!IS_ALIGNED (io->offset, size) || !IS_ALIGNED (io->count, size)) {
-    *err = EINVAL;
+  if (check_range (io, err) == -1)
     return -1;
-  }
   if (io->count == 0)
     return 0;
   io->part_most =
@@ -386,17 +395,6 @@ nvme_flush (struct nvme_ns *ns, int *err)
 
 /* ------------------------------------------------------------------ */
 /* Zero and trim */
-
-static int
-check_range (const struct io *io, int *err)
-{
-  const uint32_t size = io->ns->lba_size;
-
-  if (IS_ALIGNED (io->offset, size) && IS_ALIGNED (io->count, size))
-    return 0;
-  *err = EINVAL;
-  return -1;
-}
 
 static void
 fill_zero (const struct io *io, struct nvme_queue *q, struct nvme_slot *s)

@@ -82,19 +82,28 @@ is_unit_attention (const struct pr_answer *a)
          (a->sense[descriptors ? 1 : 2] & 0x0f) == UNIT_ATTENTION;
 }
 
+/* As submit; past unit attentions. */
+static int
+ask (const struct pr_device *d, const uint8_t *cdb, int direction, void *buf,
+     size_t size, struct pr_answer *a)
+{
+  unsigned tries = 0;
+  int r;
+
+  do
+    r = submit (d, cdb, direction, buf, size, a);
+  while (r == 0 && is_unit_attention (a) && ++tries < ATTENTION_TRIES);
+  return r;
+}
+
 static void
 pass_on (const struct pr_device *d, const uint8_t *cdb, int direction,
          void *buf, size_t size, struct pr_answer *a)
 {
-  for (unsigned i = 0; i < ATTENTION_TRIES; i++) {
-    if (submit (d, cdb, direction, buf, size, a) == -1) {
-      log_error ("%s: SG_IO: persistent reservations: %m", d->name);
-      pr_answer_set (a, RESERVATION_NOT_KEPT);
-      return;
-    }
-    if (!is_unit_attention (a))
-      return;
-  }
+  if (ask (d, cdb, direction, buf, size, a) == 0)
+    return;
+  log_error ("%s: SG_IO: persistent reservations: %m", d->name);
+  pr_answer_set (a, RESERVATION_NOT_KEPT);
 }
 
 static struct pr_device *
@@ -141,15 +150,11 @@ probe (struct pr_device *d)
   struct pr_answer a;
 
   cdb[8] = sizeof data;
-  for (unsigned i = 0; i < ATTENTION_TRIES; i++) {
-    if (submit (d, cdb, SG_DXFER_FROM_DEV, data, sizeof data, &a) == -1) {
-      log_error ("%s: SG_IO: %m; persistent reservations need a SCSI disk",
-                 d->name);
-      errno = EOPNOTSUPP;
-      return -1;
-    }
-    if (!is_unit_attention (&a))
-      break;
+  if (ask (d, cdb, SG_DXFER_FROM_DEV, data, sizeof data, &a) == -1) {
+    log_error ("%s: SG_IO: %m; persistent reservations need a SCSI disk",
+               d->name);
+    errno = EOPNOTSUPP;
+    return -1;
   }
   if (a.status == 0)
     return 0;

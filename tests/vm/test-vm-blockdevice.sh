@@ -64,12 +64,28 @@ EOF
     modprobe -r scsi_debug
 }
 
-# Sectors that cannot be read or written fail, others do not; so does a
-# disk for as long as it is down.
-failing () {
-    local disk
-    truncate -s 16M back
-    disk=$(losetup --find --show back)
+# null N ATTRIBUTES=VALUES...: the disk /dev/nullN in memory.
+null () {
+    local d=/sys/kernel/config/nullb/null$1 a
+    modprobe null_blk nr_devices=0
+    mountpoint -q /sys/kernel/config ||
+        mount -t configfs configfs /sys/kernel/config
+    mkdir "$d"
+    for a in memory_backed=1 "${@:2}" power=1; do
+        echo "${a#*=}" >"$d/${a%=*}"
+    done
+    wait_until 10 test -b "/dev/null$1"
+}
+
+end_null () {                   # N
+    echo 0 >"/sys/kernel/config/nullb/null$1/power"
+    rmdir "/sys/kernel/config/nullb/null$1"
+}
+
+# Sectors of DISK, which has FUA or has not, that cannot be read or written
+# fail, others do not.
+bad_sectors () {                # DISK
+    local disk=$1
     dmsetup create bad <<EOF
 0 16384 linear $disk 0
 16384 8 error
@@ -91,6 +107,19 @@ EOF
     stop_nbdkit "$tmp/sock"
     grep -q "/dev/mapper/bad" "$tmp/sock.log"
     dmsetup remove bad
+}
+
+# A disk fails for as long as it is down.
+failing () {
+    local disk
+    null 1 size=16 cache_size=1
+    [[ $(</sys/block/null1/queue/fua) == 1 ]]
+    bad_sectors /dev/null1
+    end_null 1
+    truncate -s 16M back
+    disk=$(losetup --find --show back)
+    [[ $(<"/sys/block/${disk#/dev/}/queue/fua") == 0 ]]
+    bad_sectors "$disk"
 
     dmsetup create flaky --table "0 32768 flakey $disk 0 60 0"
     start_nbdkit "$tmp/sock" blockdevice /dev/mapper/flaky
@@ -153,18 +182,8 @@ EOF
 
 # Sectors of 4096 bytes, also for clients that do not know.
 large_sectors () {
-    modprobe null_blk nr_devices=0
-    mountpoint -q /sys/kernel/config ||
-        mount -t configfs configfs /sys/kernel/config
-    local d=/sys/kernel/config/nullb/n0
-    mkdir "$d"
-    echo 64 >"$d/size"
-    echo 4096 >"$d/blocksize"
-    echo 1 >"$d/memory_backed"
-    echo 1 >"$d/discard"
-    echo 1 >"$d/power"
-    wait_until 10 test -b /dev/n0
-    start_nbdkit "$tmp/sock" blockdevice /dev/n0
+    null 0 size=64 blocksize=4096 discard=1
+    start_nbdkit "$tmp/sock" blockdevice /dev/null0
     client "$tmp/sock" <<'EOF'
 MIB = 1 << 20
 assert h.get_size() == 64 * MIB
@@ -178,8 +197,7 @@ assert h.pread(MIB, 5 * MIB) == bytes(MIB)
 h.flush()
 EOF
     stop_nbdkit "$tmp/sock"
-    echo 0 >"$d/power"
-    rmdir "$d"
+    end_null 0
 }
 
 # What a flush or FUA promises has been flushed, or written through, when
