@@ -391,6 +391,8 @@ nvme_bring_up (struct nvme *n, bool first, int *err)
       (first && identify_limits (n, err) == -1) ||
       create_queues (n, first, err) == -1)
     return -1;
+  if (nvme_tell_host_id (n, err) == -1)
+    return failed (n, "cannot set the host identifier", *err, err);
   use_shadow_doorbells (n);
   configure_events (n);
   return 0;

@@ -228,6 +228,7 @@ nvme_get_info (struct nvme *n, struct nvme_info *info)
     .write_zeroes = d->oncs & NVME_ONCS_WRITE_ZEROES,
     .deallocate = d->oncs & NVME_ONCS_DATASET,
     .reservations = d->oncs & NVME_ONCS_RESERVATIONS,
+    .long_host_id = d->long_host_id,
     .critical_warning = n->critical_warning,
   };
   memcpy (info->serial, d->serial, sizeof info->serial);

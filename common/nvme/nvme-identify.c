@@ -59,6 +59,7 @@ nvme_identify_controller (const struct nvme_identify_controller *id,
   c->shutdown_us = le32_get (id->rtd3e);
   c->oncs = le16_get (id->oncs);
   c->oacs = le16_get (id->oacs);
+  c->long_host_id = le32_get (id->ctratt) & NVME_CTRATT_HOST_ID_128;
   c->volatile_cache = id->vwc & NVME_VWC_PRESENT;
   if (!entries_fit (id->sqes, 6) || !entries_fit (id->cqes, 4))
     return NVME_IDENTIFY_ENTRIES;
@@ -150,6 +151,7 @@ nvme_identify_namespace (const struct nvme_identify_namespace *id,
   ns->deallocated_zero =
     (id->dlfeat & NVME_DLFEAT_READ_MASK) == NVME_DLFEAT_READ_ZERO;
   ns->write_zeroes_deac = id->dlfeat & NVME_DLFEAT_WRITE_ZEROES_DEAC;
+  ns->rescap = id->rescap;
   ns->write_protected = id->nsattr & NVME_NSATTR_WRITE_PROTECTED;
   set_preferences (id, ns);
   set_id (id, ns);

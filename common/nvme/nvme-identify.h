@@ -31,7 +31,7 @@ struct nvme_controller_data {
   uint32_t nn, async_events;  /* AERL, not less one any more; OAES */
   uint32_t oaes, shutdown_us; /* RTD3E, or 0 */
   uint16_t oncs, oacs;
-  bool volatile_cache;
+  bool volatile_cache, long_host_id; /* of 128 bits */
 };
 
 /* SMALLEST_PAGE: of the register CAP. */
@@ -59,6 +59,7 @@ struct nvme_namespace_data {
   uint64_t size; /* bytes, at most INT64_MAX, a multiple of lba_size */
   uint32_t lba_size, physical_size, optimal; /* as struct nvme_ns_info */
   bool thin, deallocated_zero, write_zeroes_deac, write_protected;
+  uint8_t rescap;
   bool has_id;
   uint8_t id[16];
 };

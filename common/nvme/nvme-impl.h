@@ -92,8 +92,9 @@ extern void nvme_free_memory (struct nvme *n);
 /* ------------------------------------------------------------------ */
 /* nvme-admin.c */
 
-/* One admin command, with at most a page of data that comes back, and the
- * word that it returns.  BUF and RESULT may be NULL.
+/* One admin command, with at most a page of data, to or from the device as
+ * its opcode says, and the word that it returns.  BUF and RESULT may be
+ * NULL.
  */
 extern int nvme_admin_locked (struct nvme *n, const struct nvme_sqe *sqe,
                               void *buf, size_t count, uint32_t *result,
@@ -109,6 +110,18 @@ extern int nvme_admin (struct nvme *n, const struct nvme_sqe *sqe, void *buf,
  * open.
  */
 extern void nvme_refresh_nsid (struct nvme *n, uint32_t nsid);
+
+/* ------------------------------------------------------------------ */
+/* nvme-io.c */
+
+/* Each thread keeps to one queue, dealt out in turn. */
+extern struct nvme_queue *nvme_queue_of_thread (struct nvme *n);
+
+/* ------------------------------------------------------------------ */
+/* nvme-reservation.c: with admin_lock, after each bring-up */
+
+/* Who we are, if that was said in the options and matters. */
+extern int nvme_tell_host_id (struct nvme *n, int *err);
 
 /* ------------------------------------------------------------------ */
 /* nvme-events.c */

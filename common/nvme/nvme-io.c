@@ -42,9 +42,8 @@ struct io {
                   struct nvme_slot *s);
 };
 
-/* Each thread keeps to one queue, dealt out in turn. */
-static struct nvme_queue *
-queue_of_thread (struct nvme *n)
+struct nvme_queue *
+nvme_queue_of_thread (struct nvme *n)
 {
   struct nvme_queue *q = pthread_getspecific (n->key);
 
@@ -208,7 +207,7 @@ drive (struct io *io, struct nvme_queue *q, struct nvme_request *rq)
 static int
 run (struct io *io, int *err)
 {
-  struct nvme_queue *q = queue_of_thread (io->ns->n);
+  struct nvme_queue *q = nvme_queue_of_thread (io->ns->n);
   struct nvme_request rq;
 
   if (io->ns->gone) {

@@ -99,6 +99,7 @@ info_of (uint32_t nsid, const struct nvme_namespace_data *data)
     .deallocated_zero = data->deallocated_zero,
     .write_zeroes_deac = data->write_zeroes_deac,
     .write_protected = data->write_protected,
+    .rescap = data->rescap,
     .has_id = data->has_id,
   };
 

@@ -149,7 +149,9 @@ nvme_queue_start (struct nvme_queue *q)
 
     if (s->state != NVME_SLOT_POSTED)
       continue;
-    if (s->attempts < NVME_ATTEMPTS)
+    if (s->once && s->attempts > 0)
+      nvme_slot_complete (q, s, NVME_SC_RESET);
+    else if (s->attempts < NVME_ATTEMPTS)
       nvme_queue_push (q, s);
     else
       nvme_slot_complete (q, s, NVME_SC_TIMED_OUT);

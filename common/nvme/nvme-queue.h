@@ -56,6 +56,7 @@ struct nvme_slot {
   uint16_t npages; /* of data and of list */
   uint16_t *pages;
   uint8_t attempts; /* how often it was posted */
+  bool once;        /* is not given again */
   bool event;       /* waits for an asynchronous event */
   bool aborting;    /* the controller was asked to abort it */
   enum nvme_slot_state state;

@@ -59,6 +59,7 @@ nvme_slot_take (struct nvme_queue *q)
     s->next = NULL;
     s->state = NVME_SLOT_TAKEN;
     s->attempts = 0;
+    s->once = false;
     s->event = false;
     /* A late completion of its last use is not one of this. */
     s->cid = (uint16_t) (s->cid + (1u << NVME_CID_INDEX_BITS));

@@ -96,6 +96,17 @@ enum {
   NVME_CMD_DATASET = 0x09,
 };
 
+/* I/O commands for reservations (Base 7). */
+enum {
+  NVME_CMD_RESERVATION_REGISTER = 0x0d,
+  NVME_CMD_RESERVATION_REPORT = 0x0e,
+  NVME_CMD_RESERVATION_ACQUIRE = 0x11,
+  NVME_CMD_RESERVATION_RELEASE = 0x15,
+};
+
+/* Does data go to the controller (Base 3.3.3.1: the opcode's bits 1:0)? */
+#define NVME_OPCODE_SENDS(opcode) (((opcode) &3u) == 1)
+
 #define NVME_CDW12_DEAC (UINT32_C (1) << 25) /* Write Zeroes */
 #define NVME_CDW12_FUA (UINT32_C (1) << 30)
 #define NVME_DATASET_DEALLOCATE (UINT32_C (1) << 2) /* cdw11 */
@@ -110,7 +121,11 @@ enum {
 enum {
   NVME_FEATURE_QUEUES = 0x07,
   NVME_FEATURE_ASYNC_EVENTS = 0x0b,
+  NVME_FEATURE_HOST_ID = 0x81,
 };
+
+#define NVME_HOST_ID_EXTENDED (1u << 0) /* cdw11: 128 bits, not 64 */
+#define NVME_HOST_ID_SHORT 8            /* bytes of the others */
 
 enum {
   NVME_LOG_SMART = 0x02,
@@ -134,7 +149,8 @@ struct nvme_identify_controller {
   le32 rtd3r;             /* 0x054 */
   le32 rtd3e;             /* 0x058: microseconds for a shutdown */
   le32 oaes;              /* 0x05c */
-  uint8_t ctratt[160];    /* 0x060 */
+  le32 ctratt;            /* 0x060 */
+  uint8_t rrls[156];      /* 0x064 */
   le16 oacs;              /* 0x100 */
   uint8_t acl;            /* 0x102 */
   uint8_t aerl;           /* 0x103 */
@@ -162,6 +178,7 @@ _Static_assert(offsetof (struct nvme_identify_controller, vwc) == 525, "");
 #define NVME_ONCS_WRITE_ZEROES (1u << 3)
 #define NVME_ONCS_RESERVATIONS (1u << 5)
 #define NVME_VWC_PRESENT 1u
+#define NVME_CTRATT_HOST_ID_128 (UINT32_C (1) << 0)
 
 /* Identify Controller for the NVM command set (NVM 4.1.5.2). */
 struct nvme_identify_limits {
@@ -192,7 +209,8 @@ struct nvme_identify_namespace {
   uint8_t nsfeat;                  /* 0x018 */
   uint8_t nlbaf;                   /* 0x019: formats less one */
   uint8_t flbas;                   /* 0x01a */
-  uint8_t mc[5];                   /* 0x01b */
+  uint8_t mc[4];                   /* 0x01b */
+  uint8_t rescap;                  /* 0x01f */
   uint8_t fpi;                     /* 0x020 */
   uint8_t dlfeat;                  /* 0x021 */
   uint8_t nawun[12];               /* 0x022 */
@@ -213,6 +231,7 @@ struct nvme_identify_namespace {
 };
 _Static_assert(sizeof (struct nvme_identify_namespace) == 4096,
                "Identify Namespace");
+_Static_assert(offsetof (struct nvme_identify_namespace, rescap) == 31, "");
 _Static_assert(offsetof (struct nvme_identify_namespace, dlfeat) == 33, "");
 _Static_assert(offsetof (struct nvme_identify_namespace, noiob) == 46, "");
 _Static_assert(offsetof (struct nvme_identify_namespace, npwg) == 64, "");
@@ -237,6 +256,77 @@ _Static_assert(sizeof (struct nvme_range) == 16, "range");
 
 #define NVME_RANGES_MAX 256 /* in a command */
 
+/* RESCAP: kept through power loss; the types follow, from bit 1 on. */
+#define NVME_RESCAP_PERSIST (1u << 0)
+#define NVME_RESCAP_TYPES 0x7eu
+
+/* cdw10 of Reservation Register, Acquire and Release: the action in bits
+ * 2:0, the type in 15:8.
+ */
+enum {
+  NVME_REGISTER = 0,
+  NVME_UNREGISTER = 1,
+  NVME_REPLACE = 2,
+};
+enum {
+  NVME_ACQUIRE = 0,
+  NVME_PREEMPT = 1,
+  NVME_PREEMPT_AND_ABORT = 2,
+};
+enum {
+  NVME_RELEASE = 0,
+  NVME_CLEAR = 1,
+};
+#define NVME_RESERVATION_IGNORE_KEY (UINT32_C (1) << 3)
+#define NVME_RESERVATION_TYPE(type) ((uint32_t) (type) << 8)
+#define NVME_RESERVATION_NOT_KEPT (UINT32_C (2) << 30) /* CPTPL */
+#define NVME_RESERVATION_KEPT (UINT32_C (3) << 30)
+
+/* cdw11 of Reservation Report: host identifiers of 128 bits. */
+#define NVME_REPORT_EXTENDED (1u << 0)
+
+/* The data of Register, Acquire and, without its second half, Release. */
+struct nvme_reservation_keys {
+  le64 current; /* 0x00: CRKEY */
+  le64 other;   /* 0x08: NRKEY, PRKEY */
+};
+_Static_assert(sizeof (struct nvme_reservation_keys) == 16, "keys");
+
+/* The head of Reservation Report (Base 7.4.1). */
+struct nvme_reservation_report {
+  le32 gen;            /* 0x00 */
+  uint8_t rtype;       /* 0x04 */
+  uint8_t regctl[2];   /* 0x05 */
+  uint8_t reserved[2]; /* 0x07 */
+  uint8_t ptpls;       /* 0x09 */
+  uint8_t rest[14];    /* 0x0a */
+};
+_Static_assert(sizeof (struct nvme_reservation_report) == 24, "report");
+#define NVME_REPORT_EXTENDED_HEAD 64
+
+/* A registered controller, and with a host identifier of 128 bits. */
+struct nvme_registered {
+  le16 cntlid;         /* 0x00 */
+  uint8_t rcsts;       /* 0x02: bit 0: its host holds the reservation */
+  uint8_t reserved[5]; /* 0x03 */
+  uint8_t hostid[8];   /* 0x08 */
+  le64 rkey;           /* 0x10 */
+};
+_Static_assert(sizeof (struct nvme_registered) == 24, "registered controller");
+
+struct nvme_registered_extended {
+  le16 cntlid;           /* 0x00 */
+  uint8_t rcsts;         /* 0x02 */
+  uint8_t reserved[5];   /* 0x03 */
+  le64 rkey;             /* 0x08 */
+  uint8_t hostid[16];    /* 0x10 */
+  uint8_t reserved2[32]; /* 0x20 */
+};
+_Static_assert(sizeof (struct nvme_registered_extended) == 64,
+               "registered controller, extended");
+
+#define NVME_RCSTS_HOLDER 1u
+
 /* SMART / Health Information (Base 5.16.1.3): all that is used of it. */
 #define NVME_SMART_SIZE 512
 #define NVME_SMART_CRITICAL_WARNING 0 /* the offset of that byte */
@@ -257,6 +347,8 @@ enum {
   NVME_SC_ABORT_REQUESTED = 0x007,
   NVME_SC_SQ_DELETED = 0x008,
   NVME_SC_INVALID_NAMESPACE = 0x00b,
+  NVME_SC_SEQUENCE = 0x00c,
+  NVME_SC_HOST_ID_FORMAT = 0x018,
   NVME_SC_WRITE_PROTECTED = 0x020,
   NVME_SC_INTERRUPTED = 0x021,
   NVME_SC_TRANSIENT = 0x022,

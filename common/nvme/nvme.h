@@ -32,6 +32,7 @@ struct nvme_options {
   unsigned queue_pairs;     /* at most; 0: one for each CPU */
   unsigned queue_depth;     /* commands in a queue, 2 to 4096; 0: 256 */
   unsigned command_seconds; /* until a command is aborted; 0: 30 */
+  struct uuid host_id;      /* who reserves (Base 5.27.1.25); nil: nobody can */
   unsigned spin_ns;         /* poll for so long before sleeping; 0: adaptive */
 };
 
@@ -41,6 +42,7 @@ struct nvme_info {
   uint32_t nn;                             /* largest namespace id */
   unsigned queue_pairs, queue_depth;       /* in use */
   bool volatile_cache, write_zeroes, deallocate, reservations;
+  bool long_host_id;        /* 128 bits of host_id matter, not the first 64 */
   uint8_t critical_warning; /* SMART, as last heard */
 };
 
@@ -54,6 +56,7 @@ struct nvme_ns_info {
   bool deallocated_zero;  /* DLFEAT: reads of deallocated blocks are zero */
   bool write_zeroes_deac; /* DLFEAT bit 3 */
   bool write_protected;   /* NSATTR bit 0: writes fail with EPERM */
+  uint8_t rescap;         /* RESCAP: reservations that it can have */
   bool gone;              /* for ever: detached, or it is another disk now */
   bool has_id;            /* NGUID, else EUI64 in its first half */
   struct uuid id;
@@ -109,6 +112,17 @@ extern int nvme_zero (struct nvme_ns *ns, uint64_t count, uint64_t offset,
  */
 extern int nvme_trim (struct nvme_ns *ns, uint64_t count, uint64_t offset,
                       int *err);
+
+/* A command of reservations (Base 7.2 to 7.6) with the dwords 10 and 11,
+ * and COUNT bytes of data, a multiple of 4 and at most what a command
+ * transfers, to or from the device as OPCODE says.  0 with the code of its
+ * completion in *STATUS, whatever that is; -1 with *err if it is not known
+ * what became of it (ESHUTDOWN, ETIMEDOUT; EIO: the controller was reset):
+ * it is never given twice.
+ */
+extern int nvme_reservation (struct nvme_ns *ns, uint8_t opcode, uint32_t cdw10,
+                             uint32_t cdw11, void *buf, size_t count,
+                             uint16_t *status, int *err);
 
 /* An admin command that only asks (Identify, Get Log Page, Get Features):
  * BUF, of COUNT bytes, is what the device returned.  SMART: log 2.

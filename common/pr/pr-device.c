@@ -16,6 +16,7 @@
 #include "base/align.h"
 #include "base/bytes.h"
 #include "base/log.h"
+#include "pr/pr-device-nvme.h"
 #include "pr/pr-device.h"
 #include "reservation/reservation-scsi.h"
 
@@ -35,6 +36,9 @@ struct pr_device {
   struct pr_target target;
   int fd;
   char *name;
+
+  struct pr_device_nvme nvme;
+  struct pr_nvme *nvme_target; /* NULL: it is a SCSI disk */
 };
 
 /* ------------------------------------------------------------------ */
@@ -151,7 +155,8 @@ probe (struct pr_device *d)
 
   cdb[8] = sizeof data;
   if (ask (d, cdb, SG_DXFER_FROM_DEV, data, sizeof data, &a) == -1) {
-    log_error ("%s: SG_IO: %m; persistent reservations need a SCSI disk",
+    log_error ("%s: SG_IO: %m; persistent reservations need a disk that is "
+               "SCSI or NVMe",
                d->name);
     errno = EOPNOTSUPP;
     return -1;
@@ -163,6 +168,15 @@ probe (struct pr_device *d)
              d->name, a.status);
   errno = EOPNOTSUPP;
   return -1;
+}
+
+static int
+open_it (struct pr_device *d)
+{
+  if (!pr_device_nvme_init (&d->nvme, d->fd))
+    return probe (d);
+  d->nvme_target = pr_device_nvme_create (&d->nvme, d->name);
+  return d->nvme_target != NULL ? 0 : -1;
 }
 
 struct pr_device *
@@ -178,7 +192,7 @@ pr_device_create (int fd, const char *name)
   }
   d->target.ops = &device_ops;
   d->fd = fd;
-  if (probe (d) == -1) {
+  if (open_it (d) == -1) {
     const int saved = errno;
 
     pr_device_free (d);
@@ -193,6 +207,7 @@ pr_device_free (struct pr_device *d)
 {
   if (d == NULL)
     return;
+  pr_nvme_free (d->nvme_target);
   free (d->name);
   free (d);
 }
@@ -200,5 +215,5 @@ pr_device_free (struct pr_device *d)
 struct pr_target *
 pr_device_target (struct pr_device *d)
 {
-  return &d->target;
+  return d->nvme_target != NULL ? pr_nvme_target (d->nvme_target) : &d->target;
 }

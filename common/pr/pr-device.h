@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * The reservations that a SCSI disk of the host has itself, as a target:
- * commands are passed to it as they are.  All who give them are one
- * initiator, which is the host on this path to the disk.
+ * The reservations that a disk of the host has itself, as a target: commands
+ * are passed to a SCSI disk as they are, and to an NVMe namespace in its
+ * words.  All who give them are one initiator, which is the host (to a SCSI
+ * disk: on this path).
  */
 
 #ifndef DISKSTACK_PR_DEVICE_H
@@ -13,8 +14,8 @@
 struct pr_device;
 
 /* For the disk that is open on FD, which is borrowed; NAME is for messages,
- * and copied.  NULL with errno after log_error: EOPNOTSUPP if it is no SCSI
- * disk, or has no reservations; ENOMEM.
+ * and copied.  NULL with errno after log_error: EOPNOTSUPP if it is neither a
+ * SCSI disk nor an NVMe namespace, or has no reservations; ENOMEM.
  */
 extern struct pr_device *pr_device_create (int fd, const char *name);
 

@@ -16,6 +16,8 @@
 #include "nvme/store-nvme.h"
 #include "vfio/vfio.h"
 
+#include "nvme-pr.h"
+
 #define THREAD_MODEL NBDKIT_THREAD_MODEL_PARALLEL
 
 #define NSID_LIST 64 /* namespaces that are asked for at once */
@@ -27,12 +29,15 @@ enum param {
   P_QUEUE_PAIRS,
   P_QUEUE_DEPTH,
   P_TIMEOUT,
+  P_PR_SOCKET,
+  P_HOST_ID,
 };
 
 static const struct glue_word param_words[] = {
   { "device", P_DEVICE },           { "nsid", P_NSID },
   { "queue-pairs", P_QUEUE_PAIRS }, { "queue-depth", P_QUEUE_DEPTH },
-  { "timeout", P_TIMEOUT },         { NULL, -1 },
+  { "timeout", P_TIMEOUT },         { "pr-socket", P_PR_SOCKET },
+  { "host-id", P_HOST_ID },         { NULL, -1 },
 };
 
 static unsigned given; /* bits of enum param */
@@ -181,9 +186,17 @@ nvme_after_fork (void)
     char name[16];
 
     snprintf (name, sizeof name, "%" PRIu32, only);
-    return glue_plugin_preopen (&exports, name);
+    if (glue_plugin_preopen (&exports, name) == -1)
+      return -1;
   }
-  return 0;
+  return nvme_pr_start (controller, only, &options);
+}
+
+/* While the controller answers who waits there. */
+static void
+nvme_cleanup (void)
+{
+  nvme_pr_stop ();
 }
 
 static void
@@ -234,6 +247,10 @@ set (enum param param, const char *key, const char *value)
     return set_number (key, value, 2, 4096, &options.queue_depth);
   case P_TIMEOUT:
     return set_number (key, value, 1, 3600, &options.command_seconds);
+  case P_PR_SOCKET:
+    return nvme_pr_set_socket (value);
+  case P_HOST_ID:
+    return nvme_pr_set_host_id (value);
   }
   return -1;
 }
@@ -256,7 +273,7 @@ static int
 nvme_config_complete (void)
 {
   if (given & (1u << P_DEVICE))
-    return 0;
+    return nvme_pr_configure (only, &options);
   nbdkit_error ("give the PCI address of the controller to serve, such as "
                 "0000:00:04.0");
   return -1;
@@ -268,7 +285,9 @@ nvme_config_complete (void)
   "nsid=<N>              Serve only this namespace.\n"                       \
   "queue-pairs=<N>       Use so many queues at most.\n"                      \
   "queue-depth=<N>       Commands in a queue.\n"                             \
-  "timeout=<SECONDS>     Abort commands that take longer."
+  "timeout=<SECONDS>     Abort commands that take longer.\n"                  \
+  "pr-socket=<SOCKET>    For diskstack pr and QEMU: reservations.\n"          \
+  "host-id=<UUID>        Who reserves; else what is in /etc/nvme/hostid."
 /* clang-format on */
 
 /* ------------------------------------------------------------------ */
@@ -286,6 +305,7 @@ static struct nbdkit_plugin plugin = {
   .magic_config_key = "device",
   .get_ready = nvme_get_ready,
   .after_fork = nvme_after_fork,
+  .cleanup = nvme_cleanup,
   .list_exports = nvme_list_exports,
   .default_export = nvme_default_export,
   .open = nvme_open_handle,

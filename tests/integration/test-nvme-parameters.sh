@@ -24,6 +24,12 @@ refused 'nsid: ' 00:04.0 nsid=abc
 refused 'queue-pairs=0: must be between' 00:04.0 queue-pairs=0
 refused 'queue-depth=1: must be between 2 and 4096' 00:04.0 queue-depth=1
 refused 'timeout=0: must be between 1 and 3600' 00:04.0 timeout=0
+refused 'pr-socket= needs nsid=' 00:04.0 pr-socket=pr.sock
+refused 'host-id: "1234" is not a UUID' 00:04.0 host-id=1234
+refused 'host-id: "0+-0+-0+-0+-0+" is not a UUID' \
+    00:04.0 host-id=00000000-0000-0000-0000-000000000000
+[ -e /etc/nvme/hostid ] ||
+    refused 'pr-socket= needs host-id=' 00:04.0 nsid=1 pr-socket=pr.sock
 refused "unknown parameter 'file'" 00:04.0 file=x
 refused 'ffff:ff:1f.7: there is no such PCI device' ffff:ff:1f.7
 

@@ -49,12 +49,9 @@ next_address (struct prp_walk *w)
   return p != NULL ? le64_get (*p) : 0;
 }
 
-/* Copy COUNT bytes between DATA and the memory of the command; with DATA
- * NULL only look.
- */
-static bool
-move (struct emulated *e, const struct nvme_sqe *sqe, uint8_t *data,
-      uint64_t count, bool to_host)
+bool
+emulated_move (struct emulated *e, const struct nvme_sqe *sqe, uint8_t *data,
+               uint64_t count, bool to_host)
 {
   const uint32_t page = emulated_page_size (e);
   struct prp_walk w = {
@@ -97,7 +94,7 @@ answer (struct emulated *e, const struct nvme_sqe *sqe, void *data,
 
   if (m != NULL)
     m->data (m->opaque, data, count);
-  ok = move (e, sqe, data, count, true);
+  ok = emulated_move (e, sqe, data, count, true);
 
   emulated_complete (e, 0, le16_get (sqe->cid),
                      ok ? NVME_SC_SUCCESS : NVME_SC_DATA_TRANSFER, 0);
@@ -133,6 +130,7 @@ identify_controller (struct emulated *e, const struct nvme_sqe *sqe)
   id.nn = le32_put (o->nn);
   id.oncs = le16_put ((uint16_t) oncs);
   id.vwc = o->volatile_cache;
+  id.ctratt = le32_put (o->short_host_id ? 0 : NVME_CTRATT_HOST_ID_128);
   answer (e, sqe, &id, sizeof id);
 }
 
@@ -168,6 +166,7 @@ identify_namespace (struct emulated *e, const struct nvme_sqe *sqe)
     id.nsfeat = e->o.nsfeat;
     id.dlfeat = e->o.dlfeat;
     id.npwg = le16_put (e->o.npwg);
+    id.rescap = e->o.reservations ? e->o.rescap : 0;
     id.nsattr = e->o.nsattr;
     id.lbaf[0].lbads = (uint8_t) log2_of (e->o.lba_size);
     id.lbaf[0].ms = le16_put (e->o.metadata);
@@ -279,6 +278,8 @@ set_feature (struct emulated *e, const struct nvme_sqe *sqe, uint32_t *result)
   case NVME_FEATURE_ASYNC_EVENTS:
     e->event_wanted = le32_get (sqe->cdw11);
     return NVME_SC_SUCCESS;
+  case NVME_FEATURE_HOST_ID:
+    return emulated_set_host_id (e, sqe);
   default:
     return NVME_SC_INVALID_FIELD | NVME_STATUS_DNR;
   }
@@ -447,8 +448,8 @@ execute_blocks (struct emulated *e, struct emulated_ns *ns,
     emulated_error (e, "transfer beyond MDTS");
     return NVME_SC_INVALID_FIELD | NVME_STATUS_DNR;
   }
-  if (!move (e, sqe, e->o.null ? NULL : data, e->o.null ? 0 : count,
-             sqe->opcode == NVME_CMD_READ))
+  if (!emulated_move (e, sqe, e->o.null ? NULL : data, e->o.null ? 0 : count,
+                      sqe->opcode == NVME_CMD_READ))
     return NVME_SC_DATA_TRANSFER;
   return NVME_SC_SUCCESS;
 }
@@ -461,7 +462,7 @@ execute_dataset (struct emulated *e, struct emulated_ns *ns,
   struct nvme_range ranges[NVME_RANGES_MAX];
   uint64_t all = 0;
 
-  if (!move (e, sqe, (uint8_t *) ranges, n * sizeof *ranges, false))
+  if (!emulated_move (e, sqe, (uint8_t *) ranges, n * sizeof *ranges, false))
     return NVME_SC_DATA_TRANSFER;
   e->counts.deallocates++;
   e->counts.ranges += n;
@@ -482,6 +483,15 @@ execute_dataset (struct emulated *e, struct emulated_ns *ns,
   return NVME_SC_SUCCESS;
 }
 
+static bool
+is_of_reservations (uint8_t opcode)
+{
+  return opcode == NVME_CMD_RESERVATION_REGISTER ||
+         opcode == NVME_CMD_RESERVATION_REPORT ||
+         opcode == NVME_CMD_RESERVATION_ACQUIRE ||
+         opcode == NVME_CMD_RESERVATION_RELEASE;
+}
+
 static void
 execute_io (struct emulated *e, unsigned qid, const struct nvme_sqe *sqe)
 {
@@ -490,6 +500,10 @@ execute_io (struct emulated *e, unsigned qid, const struct nvme_sqe *sqe)
 
   if (nsid == 0 || nsid > e->o.nn || e->ns[nsid - 1].size == 0)
     status = NVME_SC_INVALID_NAMESPACE | NVME_STATUS_DNR;
+  else if (is_of_reservations (sqe->opcode))
+    status = emulated_reservation (e, &e->ns[nsid - 1], sqe);
+  else if (!emulated_allows (e, &e->ns[nsid - 1], sqe->opcode))
+    status = NVME_SC_RESERVATION | NVME_STATUS_DNR;
   else if (sqe->opcode == NVME_CMD_READ || sqe->opcode == NVME_CMD_WRITE ||
            (sqe->opcode == NVME_CMD_WRITE_ZEROES && !e->o.no_write_zeroes))
     status = execute_blocks (e, &e->ns[nsid - 1], sqe);

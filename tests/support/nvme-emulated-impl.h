@@ -12,6 +12,7 @@
 #include "base/align.h"
 #include "nvme/nvme-spec.h"
 #include "support/nvme-emulated.h"
+#include "support/nvme-reservations.h"
 
 #define EMULATED_QUEUES 65 /* with the admin queue */
 #define EMULATED_REGIONS 512
@@ -40,6 +41,7 @@ struct emulated_ns {
   uint64_t size, most;
   uint8_t *data;
   uint8_t id;
+  struct nvme_reservations reservations;
 };
 
 struct emulated {
@@ -77,6 +79,7 @@ struct emulated {
   unsigned npending;
   bool changed[64]; /* namespaces, for the log */
   uint8_t warning;
+  uint8_t host_id[16]; /* feature 0x81 */
 
   struct nvme_emulated_fault fault;
   bool no_abort, never_ready, no_reset;
@@ -112,6 +115,23 @@ extern void emulated_complete (struct emulated *e, unsigned qid, uint16_t cid,
 /* Execute a command that was fetched, and complete it. */
 extern void emulated_execute (struct emulated *e, unsigned qid,
                               const struct nvme_sqe *sqe);
+
+/* Copy COUNT bytes between DATA and the memory of the command; with DATA
+ * NULL only look.
+ */
+extern bool emulated_move (struct emulated *e, const struct nvme_sqe *sqe,
+                           uint8_t *data, uint64_t count, bool to_host);
+
+/* Set Features, Host Identifier; commands of reservations; and does the
+ * reservation allow this one?
+ */
+extern uint16_t emulated_set_host_id (struct emulated *e,
+                                      const struct nvme_sqe *sqe);
+extern uint16_t emulated_reservation (struct emulated *e,
+                                      struct emulated_ns *ns,
+                                      const struct nvme_sqe *sqe);
+extern bool emulated_allows (const struct emulated *e,
+                             const struct emulated_ns *ns, uint8_t opcode);
 
 /* Tell what is pending, if a request for events is there. */
 extern void emulated_tell_events (struct emulated *e);

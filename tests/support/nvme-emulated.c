@@ -121,6 +121,7 @@ forget_all (struct emulated *e)
   e->shadow = e->eventidx = 0;
   e->nlate = e->nevents = e->npending = 0;
   e->event_wanted = 0;
+  memset (e->host_id, 0, sizeof e->host_id);
 }
 
 static void
@@ -376,6 +377,8 @@ set_defaults (struct nvme_emulated_options *o)
     o->size = 16 * 1024 * 1024;
   if (o->nn == 0)
     o->nn = 1;
+  if (o->rescap == 0)
+    o->rescap = NVME_RESCAP_TYPES | NVME_RESCAP_PERSIST;
 }
 
 struct nvme_hw *

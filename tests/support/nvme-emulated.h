@@ -56,6 +56,8 @@ struct nvme_emulated_options {
   uint32_t dmrsl;
   uint64_t dmsl;
   uint8_t dlfeat, nsfeat, nsattr;
+  uint8_t rescap;     /* with reservations; 0: all types, kept */
+  bool short_host_id; /* 64 bits */
   uint16_t npwg;
 
   /* Commands are executed by who writes the doorbell. */
@@ -127,6 +129,12 @@ extern void nvme_emulated_replace (struct nvme_hw *hw, uint32_t nsid);
 extern unsigned nvme_emulated_nevents (struct nvme_hw *hw);
 /* SMART says so. */
 extern void nvme_emulated_warn (struct nvme_hw *hw, uint8_t warning);
+
+/* Another host, ID, gives a command of reservations; its status. */
+extern uint16_t nvme_emulated_reserve_as (struct nvme_hw *hw, uint32_t nsid,
+                                          const uint8_t id[16], uint8_t opcode,
+                                          uint32_t cdw10, uint64_t current,
+                                          uint64_t other);
 
 /* The content of a namespace, the largest size that it had. */
 extern uint8_t *nvme_emulated_data (struct nvme_hw *hw, uint32_t nsid);
