@@ -14,6 +14,8 @@
 
 /* How often a command is posted before it fails. */
 #define NVME_ATTEMPTS 3
+/* How often the controller is reset for a command. */
+#define NVME_HUNG_MOST 2
 
 static inline unsigned
 nvme_queue_nslots (const struct nvme_queue *q)

@@ -151,7 +151,7 @@ nvme_queue_start (struct nvme_queue *q)
       continue;
     if (s->once && s->attempts > 0)
       nvme_slot_complete (q, s, NVME_SC_RESET);
-    else if (s->attempts < NVME_ATTEMPTS)
+    else if (s->attempts < NVME_ATTEMPTS && s->hung < NVME_HUNG_MOST)
       nvme_queue_push (q, s);
     else
       nvme_slot_complete (q, s, NVME_SC_TIMED_OUT);
@@ -160,6 +160,20 @@ nvme_queue_start (struct nvme_queue *q)
   nvme_queue_ring (q);
   pthread_cond_broadcast (&q->room);
   nvme_queue_wake_one (q);
+}
+
+void
+nvme_queue_note_hung (struct nvme_queue *q, uint64_t limit_ns)
+{
+  const uint64_t now = clock_coarse_ns ();
+
+  LOCK_SCOPE (&q->lock);
+  for (unsigned i = 0; i < nvme_queue_nslots (q); i++) {
+    struct nvme_slot *s = &q->slots[i];
+
+    if (s->state == NVME_SLOT_POSTED && now >= s->posted_ns + limit_ns)
+      s->hung++;
+  }
 }
 
 static void

@@ -57,6 +57,7 @@ struct nvme_slot {
   uint16_t *pages;
   uint8_t attempts; /* how often it was posted */
   bool once;        /* is not given again */
+  uint8_t hung;     /* how often the controller was reset because of it */
   bool event;       /* waits for an asynchronous event */
   bool aborting;    /* the controller was asked to abort it */
   enum nvme_slot_state state;
@@ -129,8 +130,8 @@ extern void nvme_queue_drain (struct nvme_queue *q);
 extern void nvme_queue_free_memory (struct nvme_queue *q);
 
 /* The device is about to use the queue, which is empty; or was reset.  What
- * was posted before is posted again, unless it was too often (then it
- * failed) or nobody waits for it.
+ * was posted before is posted again, unless it was too often, or was late
+ * for a second time (then it failed), or nobody waits for it.
  */
 extern void nvme_queue_clear (struct nvme_queue *q);
 extern void nvme_queue_start (struct nvme_queue *q);
@@ -151,6 +152,11 @@ extern void nvme_queue_flush_posted (struct nvme_queue *q, uint16_t status);
  */
 extern void nvme_queue_use_shadow (struct nvme_queue *q, uint32_t *shadow,
                                    uint32_t *eventidx, uint32_t stride);
+
+/* The controller is about to be reset: note what has been posted for LIMIT_NS
+ * or longer as a reason.
+ */
+extern void nvme_queue_note_hung (struct nvme_queue *q, uint64_t limit_ns);
 
 /* Look once, if nobody else does. */
 extern void nvme_queue_look (struct nvme_queue *q);

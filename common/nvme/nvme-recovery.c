@@ -3,8 +3,9 @@
  * When a controller does not do what it should.
  *
  * A command that takes too long is aborted; if it does not end then either,
- * the controller is reset and all that was in flight is posted again.  That
- * is safe for writes: a controller that is disabled has ended all commands,
+ * the controller is reset and all that was in flight is posted again.  What
+ * is late once more fails, by another reset: its memory is the device's
+ * until then.  To post again is safe for writes: a controller that is disabled has ended all commands,
  * so that none of before can take effect later; and who waits for a write
  * has not heard of its end yet, so that nobody can have built on it.
  */
@@ -89,18 +90,24 @@ nvme_recover (struct nvme *n, const char *reason)
 /* ------------------------------------------------------------------ */
 /* Timeouts */
 
-/* A command that is late: which, and whether it is so late that an abort
- * did not help.
+/* A command that is late: which, and whether an abort did not help, or would
+ * not, as the last one did not.
  */
 struct late {
   uint16_t qid, cid;
   bool hopeless;
 };
 
+static uint64_t
+limit_ns (const struct nvme *n)
+{
+  return n->o.command_seconds * CLOCK_SECOND;
+}
+
 static bool
 find_late (struct nvme *n, struct nvme_queue *q, struct late *late)
 {
-  const uint64_t limit = n->o.command_seconds * CLOCK_SECOND;
+  const uint64_t limit = limit_ns (n);
   const uint64_t now = clock_coarse_ns ();
 
   LOCK_SCOPE (&q->lock);
@@ -111,11 +118,19 @@ find_late (struct nvme *n, struct nvme_queue *q, struct late *late)
       continue;
     if (s->aborting && now < s->posted_ns + 2 * limit)
       continue;
-    *late = (struct late){ q->setup.qid, s->cid, s->aborting };
+    *late = (struct late){ q->setup.qid, s->cid, s->aborting || s->hung > 0 };
     s->aborting = true;
     return true;
   }
   return false;
+}
+
+static void
+recover_from_late (struct nvme *n, const char *reason)
+{
+  for (unsigned i = 0; i < n->nio; i++)
+    nvme_queue_note_hung (&n->io[i], limit_ns (n));
+  nvme_recover (n, reason);
 }
 
 /* Returns false if the controller was reset. */
@@ -126,7 +141,7 @@ handle_late (struct nvme *n, const struct late *late)
   int err;
 
   if (late->hopeless) {
-    nvme_recover (n, "a command does not end");
+    recover_from_late (n, "a command does not end");
     return false;
   }
   log_error ("nvme %s: queue %u: command %u takes more than %u seconds: "
@@ -136,7 +151,7 @@ handle_late (struct nvme *n, const struct late *late)
   n->aborts++;
   if (nvme_admin (n, &sqe, NULL, 0, NULL, &err) == 0 || err != ETIMEDOUT)
     return true;
-  nvme_recover (n, "it does not answer");
+  recover_from_late (n, "it does not answer");
   return false;
 }
 

@@ -58,7 +58,7 @@ nvme_slot_take (struct nvme_queue *q)
     q->free = s->next;
     s->next = NULL;
     s->state = NVME_SLOT_TAKEN;
-    s->attempts = 0;
+    s->attempts = s->hung = 0;
     s->once = false;
     s->event = false;
     /* A late completion of its last use is not one of this. */

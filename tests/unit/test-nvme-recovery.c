@@ -169,6 +169,47 @@ START_TEST (hopeless)
   ck_assert_int_eq (b.err, ETIMEDOUT);
   ck_assert_int_eq (read_bytes (&b, buf, sizeof buf, 0), 0);
   ck_assert_uint_eq (counts (&b).aborts, 3);
+  ck_assert_uint_eq (counts (&b).resets, 0);
+  tear_down (&b);
+}
+END_TEST
+
+/* The same, and no abort helps: one limit until the abort, one until the
+ * reset, and one more until it fails; whether it is alone or one of many.
+ * What else is in flight then succeeds.
+ */
+static void
+write_in_vain (void *opaque, unsigned index)
+{
+  struct subject b = *(struct subject *) opaque;
+  uint8_t buf[512] = { 0 };
+
+  quick_assert (write_bytes (&b, buf, sizeof buf, index * 512) == -1);
+  quick_assert (b.err == ETIMEDOUT);
+}
+
+START_TEST (hopeless_abort)
+{
+  struct subject b = { .o = ONE_SECOND };
+  struct nvme_emulated_fault f =
+    fault (_i == 0 ? NVME_FAULT_LATE : NVME_FAULT_IGNORED, 1000);
+  const unsigned n = _i == 0 ? 1 : 6;
+  uint8_t buf[512];
+  uint64_t start;
+
+  f.skip = 0;
+  f.opcode = NVME_CMD_WRITE;
+  set_up (&b);
+  nvme_emulated_no_abort (b.hw, true);
+  nvme_emulated_fault (b.hw, &f);
+  start = clock_ns ();
+  threads_run (n, write_in_vain, &b);
+  ck_assert_uint_ge (clock_ns () - start, 3 * CLOCK_SECOND);
+  ck_assert_uint_lt (clock_ns () - start, 5 * CLOCK_SECOND);
+  ck_assert_uint_eq (counts (&b).aborts, n);
+  ck_assert_uint_eq (counts (&b).resets, 2);
+  ck_assert_uint_eq (nvme_emulated_nlate (b.hw), 0);
+  ck_assert_int_eq (read_bytes (&b, buf, sizeof buf, 0), 0);
   tear_down (&b);
 }
 END_TEST
@@ -351,6 +392,7 @@ main (void)
   tcase_add_test (c, fatal_status);
   tcase_add_test (c, admin_commands);
   tcase_add_test (c, hopeless);
+  tcase_add_loop_test (c, hopeless_abort, 0, 2);
   tcase_add_test (c, surprise_removal);
   tcase_add_loop_test (c, reset_fails, 0, 2);
   tcase_add_test (c, removal);
