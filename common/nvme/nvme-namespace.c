@@ -107,6 +107,38 @@ info_of (uint32_t nsid, const struct nvme_namespace_data *data)
   return info;
 }
 
+/* ------------------------------------------------------------------ */
+/* Open */
+
+/* What was another disk is not ours any more, for ever: nothing must be
+ * written to it.
+ */
+static bool
+is_another (const struct nvme_ns_info *was,
+            const struct nvme_namespace_data *data)
+{
+  return was->lba_size != data->lba_size || was->has_id != data->has_id ||
+         memcmp (was->id.b, data->id, sizeof data->id) != 0;
+}
+
+/* That was opened before, and is the same disk. */
+static struct nvme_ns *
+find_same (struct nvme *n, uint32_t nsid,
+           const struct nvme_namespace_data *data)
+{
+  struct nvme_ns *ns;
+
+  LOCK_SCOPE (&n->ns_lock);
+  for (ns = n->namespaces; ns != NULL; ns = ns->next) {
+    if (ns->nsid == nsid && !ns->gone && !is_another (&ns->info, data)) {
+      ns->info = info_of (nsid, data);
+      ns->write_protected = data->write_protected;
+      break;
+    }
+  }
+  return ns;
+}
+
 struct nvme_ns *
 nvme_ns_open (struct nvme *n, uint32_t nsid, int *err)
 {
@@ -127,6 +159,9 @@ nvme_ns_open (struct nvme *n, uint32_t nsid, int *err)
     *err = status == NVME_IDENTIFY_INACTIVE ? ENOENT : EOPNOTSUPP;
     return NULL;
   }
+  ns = find_same (n, nsid, &data);
+  if (ns != NULL)
+    return ns;
   ns = calloc (1, sizeof *ns);
   if (ns == NULL) {
     *err = ENOMEM;
@@ -155,17 +190,6 @@ nvme_ns_get_info (struct nvme_ns *ns, struct nvme_ns_info *info)
 
 /* ------------------------------------------------------------------ */
 /* When they change */
-
-/* What was another disk is not ours any more, for ever: nothing must be
- * written to it.
- */
-static bool
-is_another (const struct nvme_ns_info *was,
-            const struct nvme_namespace_data *data)
-{
-  return was->lba_size != data->lba_size || was->has_id != data->has_id ||
-         memcmp (was->id.b, data->id, sizeof data->id) != 0;
-}
 
 static void
 take_over (struct nvme_ns *ns, enum nvme_identify_status status,

@@ -82,7 +82,8 @@ extern int nvme_list (struct nvme *n, uint32_t after, uint32_t *nsid,
                       unsigned max, int *err);
 
 /* Use namespace NSID: its format is examined, and refused with a message
- * that says why (metadata, LBA size).  Ends with nvme_close.  NULL with
+ * that says why (metadata, LBA size).  Ends with nvme_close; until then the
+ * same disk is the same namespace, however often it is opened.  NULL with
  * *err after log_error.
  */
 struct nvme_ns;

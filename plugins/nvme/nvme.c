@@ -162,6 +162,8 @@ nvme_get_ready (void)
 {
   int err;
 
+  /* One that was detached may come back. */
+  exports.close_idle = true;
   group = vfio_group_open ("", &address, &err);
   return group != NULL ? 0 : -1;
 }

@@ -95,6 +95,32 @@ START_TEST (lost)
 }
 END_TEST
 
+/* Whoever opens it again has what is there now. */
+START_TEST (back_again)
+{
+  struct subject b = { .e.nn = 2 };
+  uint8_t buf[512] = { 0 };
+  struct nvme_ns *ns;
+
+  set_up_events (&b);
+  ck_assert_ptr_eq (nvme_ns_open (b.n, 1, &b.err), b.ns);
+  ck_assert_ptr_ne (nvme_ns_open (b.n, 2, &b.err), b.ns);
+  nvme_emulated_resize (b.hw, 1, 0);
+  WAIT_FOR (info_of (b.ns).gone);
+  ck_assert_ptr_null (nvme_ns_open (b.n, 1, &b.err));
+  ck_assert_int_eq (b.err, ENOENT);
+  nvme_emulated_resize (b.hw, 1, 1 << 20);
+  ns = nvme_ns_open (b.n, 1, &b.err);
+  ck_assert_ptr_nonnull (ns);
+  ck_assert_ptr_ne (ns, b.ns);
+  ck_assert_int_eq (write_bytes (&b, buf, sizeof buf, 0), -1);
+  ck_assert_int_eq (b.err, ESHUTDOWN);
+  b.ns = ns;
+  round_trip (&b, 4096, 0);
+  tear_down (&b);
+}
+END_TEST
+
 START_TEST (smart)
 {
   struct subject b = { 0 };
@@ -153,6 +179,7 @@ main (void)
   tcase_add_loop_test (c, resized, 0, 2);
   tcase_add_test (c, after_reset);
   tcase_add_loop_test (c, lost, 0, 2);
+  tcase_add_test (c, back_again);
   tcase_add_test (c, smart);
   tcase_add_test (c, smart_before);
   tcase_add_test (c, refused);
