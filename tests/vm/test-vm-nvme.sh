@@ -3,9 +3,9 @@
 #
 # The nvme plugin and a controller of QEMU's behind an IOMMU of 39 bits, with
 # namespaces of blocks of 512 and 4096 bytes: what the plugin writes, trims
-# and zeroes the kernel's driver reads, and the reverse; as root and as a
-# user; who has the device is told; a server that is killed leaves it in
-# order.
+# and zeroes the kernel's driver reads, and the reverse, a file system too;
+# as root and as a user; at the highest addresses; who has the device is told;
+# a server that is killed leaves it in order.
 
 set -e -u
 source "${builddir:-.}/tests/functions.sh"
@@ -16,6 +16,7 @@ requires_plugin nvme
 requires_libnbd
 requires qemu-io --version
 requires jq --version
+requires mke2fs -V
 requires_vm
 
 # Data by one driver, read by the other.  Who has the device is told.
@@ -24,7 +25,7 @@ exchange () {
     start_nbdkit "$tmp/sock" nvme $address
     nbdinfo --list --json "$(uri "$tmp/sock")" >list
     jq -e '[.exports[] | ."export-name", .block_size_minimum, ."export-size"]
-           == ["1", 512, 3145728, "2", 4096, 3145728]' list
+           == ["1", 512, 3145728, "2", 4096, 3145728, "3", 512, 33554432]' list
     expect_error 'in use by another program' diskstack info nvme:$address
     nbdcopy --flush /out/a "$(uri "$tmp/sock")"
     nbdcopy --flush /out/b "$(uri "$tmp/sock" 2)"
@@ -42,7 +43,7 @@ exchange () {
 look () {
     diskstack info --json nvme:$address >info
     jq -e '.[0] | .serial == "RIG0" and .trouble == [] and
-           (.namespaces | length == 2) and .namespaces[1]["block-size"] == 4096
+           (.namespaces | length == 3) and .namespaces[1]["block-size"] == 4096
            and .health["media-errors"] == 0' info
 }
 
@@ -71,6 +72,41 @@ as_user () {
     cmp -i 2560K now /out/b
 }
 
+# A file system of the kernel's, first over NBD, then without us.
+file_system () {
+    cp -r "$srcdir/docs" files
+    start_nbdkit "$tmp/sock" nvme $address nsid=3
+    modprobe nbd max_part=0 nbds_max=1
+    nbd-client -unix "$tmp/sock" /dev/nbd0 -C 4 -timeout 60
+    wait_until 10 test "$(</sys/block/nbd0/size)" -gt 0
+    mke2fs -q -t ext4 /dev/nbd0
+    mount -t ext4 /dev/nbd0 /mnt
+    cp -r files /mnt/gone
+    cp -r files /mnt/kept
+    rm -r /mnt/gone
+    fstrim /mnt
+    umount /mnt
+    e2fsck -f -n /dev/nbd0
+    nbd-client -d /dev/nbd0
+    stop_nbdkit "$tmp/sock"
+    to_kernel $address
+    e2fsck -f -n "${block[3]}"
+    mount -t ext4 "${block[3]}" /mnt
+    diff -r files /mnt/kept
+    mv /mnt/kept /mnt/again
+    umount /mnt
+    to_vfio $address
+    start_nbdkit "$tmp/sock" nvme $address nsid=3
+    nbd-client -unix "$tmp/sock" /dev/nbd0 -timeout 60
+    wait_until 10 test "$(</sys/block/nbd0/size)" -gt 0
+    e2fsck -f -n /dev/nbd0
+    mount -t ext4 -o ro /dev/nbd0 /mnt
+    diff -r files /mnt/again
+    umount /mnt
+    nbd-client -d /dev/nbd0
+    stop_nbdkit "$tmp/sock"
+}
+
 # A server that is killed while its clients write.
 killed () {
     start_nbdkit "$tmp/sock" nvme $address
@@ -81,6 +117,7 @@ killed () {
     kill_nbdkit "$tmp/sock"
     wait
     nbdkit -U - nvme $address --run 'nbdcopy --flush /out/a "$uri"'
+    nbdkit -U - nvme $address nsid=2 --run 'nbdcopy --flush /out/b "$uri"'
 }
 
 in_guest () {
@@ -88,6 +125,8 @@ in_guest () {
     exchange
     look
     as_user
+    file_system
+    "$builddir/tests/vm/nvme-high" $address 39 2 /out/b
     killed
     no_dma_faults
 }
@@ -96,6 +135,7 @@ mkdir "$tmp/share"
 random_file "$tmp/share/a" 3M
 random_file "$tmp/share/b" 3M
 truncate -s 3M "$tmp/one" "$tmp/two"
+truncate -s 32M "$tmp/three"
 vm_share "$tmp/share"/*
 vm in_guest \
    -device intel-iommu,intremap=on,aw-bits=39 \
@@ -103,7 +143,10 @@ vm in_guest \
    -drive file="$tmp/one",if=none,format=raw,id=one,discard=unmap \
    -device nvme-ns,drive=one,bus=nvme0,nsid=1 \
    -drive file="$tmp/two",if=none,format=raw,id=two,discard=unmap \
-   -device nvme-ns,drive=two,bus=nvme0,nsid=2,logical_block_size=4096,physical_block_size=4096
+   -device nvme-ns,drive=two,bus=nvme0,nsid=2,logical_block_size=4096,physical_block_size=4096 \
+   -drive file="$tmp/three",if=none,format=raw,id=three,discard=unmap \
+   -device nvme-ns,drive=three,bus=nvme0,nsid=3
 
 # It is on the medium.
 cmp "$tmp/one" "$tmp/share/a"
+cmp "$tmp/two" "$tmp/share/b"
