@@ -239,6 +239,7 @@ init_queue (struct nvme *n, struct nvme_queue *q, unsigned qid, unsigned depth,
     .cq_doorbell = nvme_doorbell (&n->cap, qid, 1),
     .fd = vector >= 0 ? n->fd[vector] : -1,
     .spin_ns = n->o.spin_ns,
+    .sgl = qid > 0 && n->data.sgl,
     .notify = notify,
     .opaque = n,
   };

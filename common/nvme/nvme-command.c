@@ -20,6 +20,14 @@ nvme_command_blocks (uint8_t opcode, uint32_t nsid, uint64_t slba, uint32_t nlb,
   };
 }
 
+void
+nvme_command_set_block (struct nvme_sqe *sqe, uint64_t iova, uint32_t count)
+{
+  sqe->flags = NVME_SQE_PSDT_SGL;
+  sqe->prp1 = le64_put (iova);
+  sqe->prp2 = le64_put (count | (uint64_t) NVME_SGL_DATA_BLOCK << 56);
+}
+
 struct nvme_sqe
 nvme_command_flush (uint32_t nsid)
 {

@@ -22,6 +22,12 @@ extern struct nvme_sqe nvme_command_blocks (uint8_t opcode, uint32_t nsid,
                                             uint64_t slba, uint32_t nlb,
                                             uint32_t flags);
 
+/* Have SQE name its data, which is contiguous for the device, by one SGL
+ * descriptor instead of PRPs.
+ */
+extern void nvme_command_set_block (struct nvme_sqe *sqe, uint64_t iova,
+                                    uint32_t count);
+
 extern struct nvme_sqe nvme_command_flush (uint32_t nsid);
 
 /* Deallocate NRANGES ranges, 1 to NVME_RANGES_MAX, of the data. */

@@ -244,6 +244,7 @@ add_counts (struct nvme_queue *q, struct nvme_counts *c)
   c->doorbells += q->counts.doorbells;
   c->interrupts += q->counts.interrupts;
   c->polls += q->counts.polls;
+  c->sgls += q->counts.sgls;
   c->bad_completions += q->counts.bad_completions;
   pthread_mutex_unlock (&q->lock);
 }

@@ -43,6 +43,13 @@ entries_fit (uint8_t sizes, unsigned want)
   return (sizes & 0xf) <= want && want <= sizes >> 4;
 }
 
+static bool
+has_sgl (uint32_t sgls)
+{
+  return (sgls & NVME_SGLS_MASK) == NVME_SGLS_ANY ||
+         (sgls & NVME_SGLS_MASK) == NVME_SGLS_DWORDS;
+}
+
 enum nvme_identify_status
 nvme_identify_controller (const struct nvme_identify_controller *id,
                           uint32_t smallest_page,
@@ -61,6 +68,7 @@ nvme_identify_controller (const struct nvme_identify_controller *id,
   c->oacs = le16_get (id->oacs);
   c->long_host_id = le32_get (id->ctratt) & NVME_CTRATT_HOST_ID_128;
   c->volatile_cache = id->vwc & NVME_VWC_PRESENT;
+  c->sgl = has_sgl (le32_get (id->sgls));
   if (!entries_fit (id->sqes, 6) || !entries_fit (id->cqes, 4))
     return NVME_IDENTIFY_ENTRIES;
   return NVME_IDENTIFY_OK;

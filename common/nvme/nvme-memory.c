@@ -37,12 +37,14 @@ nvme_memory_free (struct nvme_hw *hw, struct nvme_memory *m)
   memset (m, 0, sizeof *m);
 }
 
+#define WORD_BITS 64
+
 int
 nvme_pool_init (struct nvme_pool *p, struct nvme_hw *hw, unsigned npages,
                 uint32_t page_size, int *err)
 {
   memset (p, 0, sizeof *p);
-  p->free = calloc (npages, sizeof *p->free);
+  p->free = calloc (DIV_ROUND_UP (npages, WORD_BITS), sizeof *p->free);
   if (p->free == NULL) {
     *err = ENOMEM;
     return -1;
@@ -56,7 +58,7 @@ nvme_pool_init (struct nvme_pool *p, struct nvme_hw *hw, unsigned npages,
   p->page_size = page_size;
   p->npages = p->nfree = npages;
   for (unsigned i = 0; i < npages; i++)
-    p->free[i] = (uint16_t) (npages - 1 - i);
+    p->free[i / WORD_BITS] |= UINT64_C (1) << i % WORD_BITS;
   return 0;
 }
 
@@ -68,19 +70,73 @@ nvme_pool_fini (struct nvme_pool *p, struct nvme_hw *hw)
   memset (p, 0, sizeof *p);
 }
 
+/* The first page from AT on that is free, or with FREE false is not;
+ * npages: none.
+ */
+static unsigned
+find (const struct nvme_pool *p, unsigned at, bool free)
+{
+  while (at < p->npages) {
+    const uint64_t word = p->free[at / WORD_BITS];
+    const uint64_t bits = (free ? word : ~word) >> at % WORD_BITS;
+
+    if (bits != 0)
+      return (unsigned) min_u64 (at + (unsigned) __builtin_ctzll (bits),
+                                 p->npages);
+    at = ROUND_DOWN (at, WORD_BITS) + WORD_BITS;
+  }
+  return p->npages;
+}
+
+static void
+take (struct nvme_pool *p, unsigned page)
+{
+  p->free[page / WORD_BITS] &= ~(UINT64_C (1) << page % WORD_BITS);
+  p->nfree--;
+}
+
 bool
 nvme_pool_get (struct nvme_pool *p, unsigned n, uint16_t *pages)
 {
+  unsigned at = 0;
+
   if (n > p->nfree)
     return false;
-  p->nfree -= n;
-  memcpy (pages, p->free + p->nfree, n * sizeof *pages);
+  for (unsigned i = 0; i < n; i++) {
+    at = find (p, at, true);
+    take (p, at);
+    pages[i] = (uint16_t) at;
+  }
+  return true;
+}
+
+bool
+nvme_pool_get_run (struct nvme_pool *p, unsigned n, uint16_t *pages)
+{
+  unsigned at = 0, end;
+
+  if (n > p->nfree)
+    return false;
+  for (;;) {
+    at = find (p, at, true);
+    end = find (p, at, false);
+    if (end - at >= n)
+      break;
+    if (end == p->npages)
+      return false;
+    at = end;
+  }
+  for (unsigned i = 0; i < n; i++) {
+    take (p, at + i);
+    pages[i] = (uint16_t) (at + i);
+  }
   return true;
 }
 
 void
 nvme_pool_put (struct nvme_pool *p, unsigned n, const uint16_t *pages)
 {
-  memcpy (p->free + p->nfree, pages, n * sizeof *pages);
+  for (unsigned i = 0; i < n; i++)
+    p->free[pages[i] / WORD_BITS] |= UINT64_C (1) << pages[i] % WORD_BITS;
   p->nfree += n;
 }

@@ -30,15 +30,19 @@ struct nvme_pool {
   struct nvme_memory memory;
   uint32_t page_size;
   unsigned npages, nfree; /* npages is at most 65536 */
-  uint16_t *free;         /* which */
+  uint64_t *free;         /* a bit for each page */
 };
 
 extern int nvme_pool_init (struct nvme_pool *p, struct nvme_hw *hw,
                            unsigned npages, uint32_t page_size, int *err);
 extern void nvme_pool_fini (struct nvme_pool *p, struct nvme_hw *hw);
 
-/* N pages, or false if there are not so many now. */
+/* N pages, the first that are free, or false if there are not so many now;
+ * and N that are side by side, in their order.
+ */
 extern bool nvme_pool_get (struct nvme_pool *p, unsigned n, uint16_t *pages);
+extern bool nvme_pool_get_run (struct nvme_pool *p, unsigned n,
+                               uint16_t *pages);
 extern void nvme_pool_put (struct nvme_pool *p, unsigned n,
                            const uint16_t *pages);
 

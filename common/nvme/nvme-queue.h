@@ -60,6 +60,7 @@ struct nvme_slot {
   uint8_t hung;     /* how often the controller was reset because of it */
   bool event;       /* waits for an asynchronous event */
   bool aborting;    /* the controller was asked to abort it */
+  bool sgl;         /* its pages are side by side, and named so */
   enum nvme_slot_state state;
 };
 
@@ -73,6 +74,7 @@ struct nvme_queue_setup {
   uint32_t sq_doorbell, cq_doorbell; /* offsets of registers */
   int fd;                            /* eventfd of the vector, or -1 */
   uint32_t spin_ns;                  /* 0: adaptive */
+  bool sgl;                          /* commands may have SGLs */
 
   /* Something is wrong (broken), or an event came: called with the lock. */
   void (*notify) (void *opaque);

@@ -9,6 +9,7 @@
 
 #include "base/align.h"
 #include "base/clock.h"
+#include "nvme/nvme-command.h"
 #include "nvme/nvme-prp.h"
 #include "nvme/nvme-queue-impl.h"
 #include "nvme/nvme-status.h"
@@ -67,23 +68,38 @@ nvme_slot_take (struct nvme_queue *q)
   return s;
 }
 
+/* Pages for COUNT bytes.  What PRPs would need a list for, which the device
+ * fetches first, one SGL descriptor in the command names if its pages are
+ * side by side; else there is a list, too.
+ */
+static bool
+get_pages (struct nvme_queue *q, struct nvme_slot *s, size_t count)
+{
+  const uint32_t size = q->setup.page_size;
+  unsigned n = (unsigned) DIV_ROUND_UP (count, size);
+
+  s->sgl = n > 2 && q->setup.sgl && nvme_pool_get_run (&q->pool, n, s->pages);
+  if (!s->sgl) {
+    n += n > 2 ? nvme_prp_list_pages (n, size) : 0;
+    if (!nvme_pool_get (&q->pool, n, s->pages))
+      return false;
+  }
+  s->npages = (uint16_t) n;
+  s->memory = count;
+  return true;
+}
+
 static struct nvme_slot *
 try_get (struct nvme_request *rq, size_t count)
 {
   struct nvme_queue *q = rq->q;
-  unsigned npages = (unsigned) DIV_ROUND_UP (count, q->setup.page_size);
-  struct nvme_slot *s;
+  struct nvme_slot *s = q->free;
 
-  if (npages > 2)
-    npages += nvme_prp_list_pages (npages, q->setup.page_size);
-  if (!q->live || q->dead || q->free == NULL || q->pool.nfree < npages)
+  if (!q->live || q->dead || s == NULL || !get_pages (q, s, count))
     return NULL;
-  s = nvme_slot_take (q);
+  nvme_slot_take (q);
   s->owner = rq;
   q->owned++;
-  s->memory = count;
-  s->npages = (uint16_t) npages;
-  nvme_pool_get (&q->pool, npages, s->pages);
   return s;
 }
 
@@ -144,12 +160,16 @@ nvme_slot_build (const struct nvme_queue *q, struct nvme_slot *s,
   const uint32_t size = q->setup.page_size;
 
   s->sqe = *command;
-  if (s->memory > 0)
+  if (s->sgl)
+    nvme_command_set_block (&s->sqe, page_iova (&s, 0), (uint32_t) s->memory);
+  else if (s->memory > 0)
     nvme_prp_build (&s->sqe, (unsigned) DIV_ROUND_UP (s->memory, size), size,
                     &pages);
 }
 
-/* Copy piece by piece, in the direction that WRITE says. */
+/* Copy, in the direction that WRITE says, piece by piece unless all pages are
+ * side by side.
+ */
 static void
 copy (const struct nvme_queue *q, const struct nvme_slot *s, size_t at,
       char *buf, size_t count, bool write)
@@ -157,7 +177,7 @@ copy (const struct nvme_queue *q, const struct nvme_slot *s, size_t at,
   const uint32_t size = q->setup.page_size;
 
   while (count > 0) {
-    const size_t n = min_u64 (count, size - at % size);
+    const size_t n = s->sgl ? count : min_u64 (count, size - at % size);
     char *p = (char *) nvme_pool_va (&q->pool, s->pages[at / size]) + at % size;
 
     if (write)
@@ -199,6 +219,7 @@ nvme_queue_push (struct nvme_queue *q, struct nvme_slot *s)
   q->sq[tail] = s->sqe;
   q->tail = tail + 1 == q->setup.depth ? 0 : tail + 1;
   q->counts.commands++;
+  q->counts.sgls += s->sgl;
 }
 
 void

@@ -45,7 +45,7 @@ enum {
 /* A submission queue entry (Base 3.3.3.1). */
 struct nvme_sqe {
   uint8_t opcode; /* 0x00 */
-  uint8_t flags;  /* 0x01 */
+  uint8_t flags;  /* 0x01: fused operations, PSDT */
   le16 cid;       /* 0x02 */
   le32 nsid;      /* 0x04 */
   le32 cdw2;      /* 0x08 */
@@ -61,6 +61,15 @@ struct nvme_sqe {
   le32 cdw15;     /* 0x3c */
 };
 _Static_assert(sizeof (struct nvme_sqe) == 64, "submission queue entry");
+
+/* In the place of the two PRPs there may be one SGL descriptor, of a data
+ * block (Base 4.1.2): the address, and 64 bits of which 31:0 are its length
+ * and 63:56 its type.
+ */
+#define NVME_SQE_PSDT_MASK 0xc0u
+#define NVME_SQE_PSDT_SGL 0x40u
+#define NVME_SGL_TYPE(prp2) ((prp2) >> 56)
+#define NVME_SGL_DATA_BLOCK 0x00u
 
 /* A completion queue entry (Base 3.3.3.2): four words, of which the last
  * has the phase, is written last and is read first.
@@ -162,7 +171,9 @@ struct nvme_identify_controller {
   le16 oncs;              /* 0x208 */
   uint8_t fuses[3];       /* 0x20a */
   uint8_t vwc;            /* 0x20d */
-  uint8_t reserved[3570]; /* 0x20e */
+  uint8_t awun[10];       /* 0x20e */
+  le32 sgls;              /* 0x218 */
+  uint8_t reserved[3556]; /* 0x21c */
 };
 _Static_assert(sizeof (struct nvme_identify_controller) == 4096,
                "Identify Controller");
@@ -172,6 +183,7 @@ _Static_assert(offsetof (struct nvme_identify_controller, oacs) == 256, "");
 _Static_assert(offsetof (struct nvme_identify_controller, sqes) == 512, "");
 _Static_assert(offsetof (struct nvme_identify_controller, nn) == 516, "");
 _Static_assert(offsetof (struct nvme_identify_controller, vwc) == 525, "");
+_Static_assert(offsetof (struct nvme_identify_controller, sgls) == 536, "");
 
 #define NVME_OACS_DOORBELL_BUFFERS (1u << 8)
 #define NVME_ONCS_DATASET (1u << 2)
@@ -179,6 +191,9 @@ _Static_assert(offsetof (struct nvme_identify_controller, vwc) == 525, "");
 #define NVME_ONCS_RESERVATIONS (1u << 5)
 #define NVME_VWC_PRESENT 1u
 #define NVME_CTRATT_HOST_ID_128 (UINT32_C (1) << 0)
+#define NVME_SGLS_MASK 3u /* 0: no SGLs; 3 is reserved */
+#define NVME_SGLS_ANY 1u
+#define NVME_SGLS_DWORDS 2u /* aligned to four bytes, address and length */
 
 /* Identify Controller for the NVM command set (NVM 4.1.5.2). */
 struct nvme_identify_limits {

@@ -136,6 +136,7 @@ extern int nvme_get_log (struct nvme *n, uint8_t log, uint32_t nsid, void *buf,
 /* Counters since nvme_open, for status and for the measurements. */
 struct nvme_counts {
   uint64_t commands, doorbells, interrupts, polls;
+  uint64_t sgls; /* commands whose data one SGL descriptor names */
   uint64_t timeouts, aborts, resets, bad_completions, events;
 };
 extern void nvme_get_counts (struct nvme *n, struct nvme_counts *c);

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "conformance/store-suite.h"
+#include "nvme/nvme-spec.h"
 #include "nvme/store-nvme.h"
 #include "support/nvme-emulated.h"
 
@@ -72,6 +73,15 @@ make_nvme (struct store_env *env, const struct store_spec *o)
                (struct nvme_emulated_options){ .volatile_cache = true,
                                                .dlfeat = 1,
                                                .doorbell_buffers = true });
+}
+
+/* Data in SGLs, and durable as it comes. */
+struct store *
+make_nvme_sgl (struct store_env *env, const struct store_spec *o)
+{
+  return make (
+    env, o,
+    (struct nvme_emulated_options){ .sgls = NVME_SGLS_DWORDS, .dlfeat = 9 });
 }
 
 /* Small queues and transfers, no interrupts, and nothing but read and

@@ -245,6 +245,7 @@ const struct store_maker store_makers[] = {
   { "nbd, blocks and small requests", make_nbd_blocks, .unit = 512 },
 #endif
   { "nvme", make_nvme, .unit = 4096 },
+  { "nvme, SGLs", make_nvme_sgl, .unit = 4096 },
   { "nvme, small and bare", make_nvme_bare, .unit = 4096 },
   { "striped: one member", make_striped_1, .unit = 4096 },
   { "striped: two", make_striped_2, .unit = 8192 },

@@ -73,7 +73,7 @@ extern store_make make_striped_1, make_striped_2, make_striped_5;
 extern store_make make_striped_align;
 extern store_make make_crypt, make_crypt_4096;
 extern store_make make_nbd, make_nbd_blocks;
-extern store_make make_nvme, make_nvme_bare;
+extern store_make make_nvme, make_nvme_sgl, make_nvme_bare;
 
 extern const struct store_maker store_makers[];
 extern const unsigned nstore_makers;

@@ -190,6 +190,7 @@ use_driver (struct input *in)
     .doorbell_buffers = how & 2,
     .mdts = how >> 2 & 3,
     .lba_size = how & 16 ? 4096 : 512,
+    .sgls = how >> 5 & 1,
     .dstrd = how >> 6,
     .mutator = &m,
     .report = &report,

@@ -34,6 +34,7 @@ next_address (struct prp_walk *w)
     if (w->left <= page)
       return w->prp2;
     w->list = w->prp2;
+    w->e->counts.prp_lists++;
   }
   /* The last entry of a page points to more of the list. */
   if (w->list % page == page - 8 && w->left > page) {
@@ -49,6 +50,45 @@ next_address (struct prp_walk *w)
   return p != NULL ? le64_get (*p) : 0;
 }
 
+static void
+copy (uint8_t *data, void *memory, uint64_t count, bool to_host)
+{
+  if (to_host)
+    memcpy (memory, data, count);
+  else
+    memcpy (data, memory, count);
+}
+
+/* The same through one SGL descriptor, of a data block, which is all that
+ * the driver is to use.
+ */
+static bool
+move_block (struct emulated *e, const struct nvme_sqe *sqe, uint8_t *data,
+            uint64_t count, bool to_host)
+{
+  const uint64_t iova = le64_get (sqe->prp1), rest = le64_get (sqe->prp2);
+  const unsigned kind = e->o.sgls & NVME_SGLS_MASK;
+  void *p;
+
+  if ((sqe->flags & NVME_SQE_PSDT_MASK) != NVME_SQE_PSDT_SGL ||
+      (kind != NVME_SGLS_ANY && kind != NVME_SGLS_DWORDS))
+    emulated_error (e, "an SGL that is not supported");
+  else if (NVME_SGL_TYPE (rest) != NVME_SGL_DATA_BLOCK)
+    emulated_error (e, "an SGL of type 0x%x", (unsigned) NVME_SGL_TYPE (rest));
+  else if (rest != count)
+    emulated_error (e, "an SGL of %llu bytes for %llu",
+                    (unsigned long long) rest, (unsigned long long) count);
+  else if (kind == NVME_SGLS_DWORDS && (iova % 4 != 0 || count % 4 != 0))
+    emulated_error (e, "an SGL that is not aligned");
+  else if ((p = emulated_memory (e, iova, count)) != NULL) {
+    e->counts.sgls++;
+    if (data != NULL)
+      copy (data, p, count, to_host);
+    return true;
+  }
+  return false;
+}
+
 bool
 emulated_move (struct emulated *e, const struct nvme_sqe *sqe, uint8_t *data,
                uint64_t count, bool to_host)
@@ -61,18 +101,18 @@ emulated_move (struct emulated *e, const struct nvme_sqe *sqe, uint8_t *data,
     .left = count,
   };
 
+  if (sqe->flags & NVME_SQE_PSDT_MASK)
+    return move_block (e, sqe, data, count, to_host);
   while (w.left > 0) {
     const uint64_t n = min_u64 (w.left, page - w.next % page);
     void *p = emulated_memory (e, w.next, n);
 
     if (p == NULL)
       return false;
-    if (data != NULL && to_host)
-      memcpy (p, data, n);
-    else if (data != NULL)
-      memcpy (data, p, n);
-    if (data != NULL)
+    if (data != NULL) {
+      copy (data, p, n, to_host);
       data += n;
+    }
     w.left -= n;
     if (w.left > 0) {
       w.next = next_address (&w);
@@ -131,6 +171,7 @@ identify_controller (struct emulated *e, const struct nvme_sqe *sqe)
   id.oncs = le16_put ((uint16_t) oncs);
   id.vwc = o->volatile_cache;
   id.ctratt = le32_put (o->short_host_id ? 0 : NVME_CTRATT_HOST_ID_128);
+  id.sgls = le32_put (o->sgls);
   answer (e, sqe, &id, sizeof id);
 }
 
@@ -380,6 +421,8 @@ execute_admin (struct emulated *e, const struct nvme_sqe *sqe)
   uint16_t status = NVME_SC_SUCCESS;
   uint32_t result = 0;
 
+  if (sqe->flags & NVME_SQE_PSDT_MASK) /* Base 4.1 */
+    emulated_error (e, "an admin command with an SGL");
   switch (sqe->opcode) {
   case NVME_ADMIN_IDENTIFY:
     identify (e, sqe);
@@ -448,8 +491,8 @@ execute_blocks (struct emulated *e, struct emulated_ns *ns,
     emulated_error (e, "transfer beyond MDTS");
     return NVME_SC_INVALID_FIELD | NVME_STATUS_DNR;
   }
-  if (!emulated_move (e, sqe, e->o.null ? NULL : data, e->o.null ? 0 : count,
-                      sqe->opcode == NVME_CMD_READ))
+  if (!e->o.null &&
+      !emulated_move (e, sqe, data, count, sqe->opcode == NVME_CMD_READ))
     return NVME_SC_DATA_TRANSFER;
   return NVME_SC_SUCCESS;
 }

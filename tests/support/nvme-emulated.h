@@ -43,6 +43,7 @@ struct nvme_emulated_options {
   uint32_t version;       /* as in VS; 0: 2.0 */
   unsigned entries;       /* of a queue; 0: 1024 */
   unsigned mdts;          /* as in Identify; 0: no limit */
+  uint32_t sgls;          /* as in Identify; 0: none */
   unsigned queues;        /* granted; 0: 16 */
   unsigned vectors;       /* 0: queues + 1 */
   bool no_vectors;
@@ -142,7 +143,7 @@ extern uint8_t *nvme_emulated_data (struct nvme_hw *hw, uint32_t nsid);
 /* How often the driver did things. */
 struct nvme_emulated_counts {
   uint64_t doorbells, interrupts, commands, resets, aborts;
-  uint64_t flushes, fua, zeroes, deallocates, ranges;
+  uint64_t flushes, fua, zeroes, deallocates, ranges, sgls, prp_lists;
   uint32_t largest; /* bytes in a read or write */
 };
 extern struct nvme_emulated_counts nvme_emulated_counts (struct nvme_hw *hw);

@@ -35,6 +35,19 @@ START_TEST (blocks)
 }
 END_TEST
 
+START_TEST (block)
+{
+  struct nvme_sqe sqe = nvme_command_blocks (NVME_CMD_READ, 1, 0, 512, 0);
+
+  nvme_command_set_block (&sqe, UINT64_C (0x123456789a000), 262144);
+  ck_assert_uint_eq (word (&sqe, 0), 0x4000 | NVME_CMD_READ);
+  ck_assert_uint_eq (word (&sqe, 6), 0x6789a000);
+  ck_assert_uint_eq (word (&sqe, 7), 0x12345);
+  ck_assert_uint_eq (word (&sqe, 8), 262144);
+  ck_assert_uint_eq (word (&sqe, 9), 0);
+}
+END_TEST
+
 START_TEST (others)
 {
   struct nvme_sqe sqe = nvme_command_deallocate (1, 256);
@@ -91,7 +104,7 @@ END_TEST
 int
 main (void)
 {
-  const TTest *const tests[] = { blocks, others, status };
+  const TTest *const tests[] = { blocks, block, others, status };
 
   return test_main ("nvme-command", tests, ARRAY_SIZE (tests));
 }

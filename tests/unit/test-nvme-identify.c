@@ -112,6 +112,24 @@ START_TEST (controller)
 }
 END_TEST
 
+/* None, of any alignment, of words, reserved; other bits do not matter. */
+START_TEST (sgl)
+{
+  static const bool expected[] = { false, true, true, false };
+  struct nvme_identify_controller id = good_controller ();
+  struct nvme_controller_data c;
+
+  for (unsigned i = 0; i < 4; i++) {
+    id.sgls = le32_put (i);
+    nvme_identify_controller (&id, 4096, &c);
+    ck_assert (c.sgl == expected[i]);
+    id.sgls = le32_put (i | UINT32_C (0xfffffffc));
+    nvme_identify_controller (&id, 4096, &c);
+    ck_assert (c.sgl == expected[i]);
+  }
+}
+END_TEST
+
 START_TEST (limits)
 {
   struct nvme_identify_limits id;
@@ -245,8 +263,8 @@ int
 main (void)
 {
   const TTest *const tests[] = {
-    cap_good,        cap_bad,        controller,   limits,
-    plain_namespace, rich_namespace, many_formats, bad_namespaces,
+    cap_good,       cap_bad,      controller,     sgl, limits, plain_namespace,
+    rich_namespace, many_formats, bad_namespaces,
   };
 
   return test_main ("nvme-identify", tests, ARRAY_SIZE (tests));

@@ -18,6 +18,8 @@ static const struct nvme_emulated_options shapes[] = {
   { .doorbell_buffers = true },
   { .doorbell_buffers = true, .entries = 4, .mdts = 1, .dstrd = 2 },
   { .no_thread = true },
+  { .sgls = NVME_SGLS_ANY },
+  { .sgls = NVME_SGLS_DWORDS, .mpsmin = 1, .mdts = 4, .lba_size = 4096 },
 };
 
 START_TEST (shape)
@@ -95,6 +97,66 @@ START_TEST (vectors_of_memory)
   ck_assert_int_eq (nvme_read (b.ns, iov, 5, 1024, &b.err), 0);
   ck_assert_int_eq (memcmp (buf, back, sizeof buf), 0);
   ck_assert_uint_eq (nvme_emulated_counts (b.hw).largest, 8192);
+  tear_down (&b);
+}
+END_TEST
+
+/* What needs more than the two addresses of a command is one SGL block, if
+ * the controller has such and its memory is not in pieces.
+ */
+static const struct {
+  uint32_t sgls;
+  bool used;
+} announced[] = {
+  { 0, false },
+  { NVME_SGLS_ANY, true },
+  { NVME_SGLS_DWORDS, true },
+  { NVME_SGLS_ANY | 1u << 16 | 1u << 20, true }, /* and other kinds */
+  { NVME_SGLS_MASK, false },                     /* reserved */
+  { 1u << 16, false },
+};
+
+START_TEST (sgl)
+{
+  struct subject b = { .e = { .sgls = announced[_i].sgls } };
+  const bool used = announced[_i].used;
+  struct nvme_emulated_counts c;
+
+  set_up (&b);
+  round_trip (&b, 512, 0);
+  round_trip (&b, 8192, 512);
+  ck_assert_uint_eq (nvme_emulated_counts (b.hw).sgls, 0);
+  round_trip (&b, 8704, 0);
+  round_trip (&b, 1 << 20, 4096);
+  c = nvme_emulated_counts (b.hw);
+  ck_assert_uint_eq (c.sgls, used ? 10 : 0);
+  ck_assert_uint_eq (c.prp_lists, used ? 0 : 10);
+  ck_assert_uint_eq (counts (&b).sgls, c.sgls);
+  tear_down (&b);
+}
+END_TEST
+
+/* Of many at once in a pool that is full of holes some are in pieces. */
+static void
+odd_sizes (void *opaque, unsigned index)
+{
+  struct subject b = *(struct subject *) opaque;
+
+  rng_init (&b.rng, index + 1);
+  for (unsigned i = 0; i < 100; i++)
+    round_trip (&b, 512 * (1 + rng_below (&b.rng, 2000)),
+                (uint64_t) index << 20);
+}
+
+START_TEST (sgl_or_prp)
+{
+  struct subject b = { .e = { .sgls = NVME_SGLS_DWORDS },
+                       .o = { .queue_pairs = 1 } };
+
+  set_up (&b);
+  threads_run (8, odd_sizes, &b);
+  ck_assert_uint_gt (nvme_emulated_counts (b.hw).sgls, 0);
+  ck_assert_uint_gt (nvme_emulated_counts (b.hw).prp_lists, 0);
   tear_down (&b);
 }
 END_TEST
@@ -238,6 +300,8 @@ main (void)
   tcase_add_loop_test (c, threads, 0, ARRAY_SIZE (shapes));
   tcase_add_test (c, large_requests);
   tcase_add_test (c, vectors_of_memory);
+  tcase_add_loop_test (c, sgl, 0, ARRAY_SIZE (announced));
+  tcase_add_test (c, sgl_or_prp);
   tcase_add_test (c, refused);
   tcase_add_loop_test (c, flush_and_fua, 0, 2);
   tcase_add_loop_test (c, zero, 0, 2);

@@ -155,6 +155,7 @@ static const struct nvme_emulated_options shapes[] = {
   { .volatile_cache = true },
   { .mdts = 1, .entries = 8, .doorbell_buffers = true, .dmrsl = 16 },
   { .mpsmin = 1, .vectors = 1, .dstrd = 1, .wzsl = 1 },
+  { .sgls = NVME_SGLS_DWORDS, .volatile_cache = true },
 };
 
 START_TEST (model)
