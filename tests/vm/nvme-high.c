@@ -3,7 +3,9 @@
  * nvme-high ADDRESS BITS NSID FILE: write FILE to the beginning of a
  * namespace and read it back, with all memory for DMA in the upper half of
  * the addresses of BITS bits.  The driver takes the lowest that are free, so
- * this takes those of the lower half first.
+ * this takes those of the lower half first.  Then read blocks of it, with one
+ * queue, and say what the driver counted; and so once more as if the
+ * controller had no shadow doorbells.
  */
 
 #include <config.h>
@@ -16,10 +18,14 @@
 #include "nvme/nvme.h"
 #include "support/log-memory.h"
 #include "support/must.h"
+#include "support/nvme-refuse.h"
 #include "support/threads.h"
 #include "vfio/vfio-impl.h"
 
-#define THREADS 4
+#define THREADS 16
+#define READS 125
+#define BLOCK 4096
+#define SIZE_MOST (64 << 20)
 
 static void
 die (const char *what)
@@ -61,9 +67,10 @@ check_addresses (uint64_t limit)
 }
 
 struct world {
+  struct nvme *n;
   struct nvme_ns *ns;
   char *data, *back;
-  size_t part;
+  size_t size, part;
 };
 
 static void
@@ -80,57 +87,102 @@ exchange (void *opaque, unsigned index)
     die ("a request failed");
 }
 
-static char *
-read_file (const char *path, size_t *size)
+static void
+read_blocks (void *opaque, unsigned index)
+{
+  struct world *w = opaque;
+  char block[BLOCK];
+  const struct iovec iov = { block, BLOCK };
+  int err;
+
+  for (unsigned i = 0; i < READS; i++) {
+    const size_t offset = (index * READS + i) % (w->size / BLOCK) * BLOCK;
+
+    if (nvme_read (w->ns, &iov, 1, offset, &err) == -1 ||
+        memcmp (block, w->data + offset, BLOCK) != 0)
+      die ("a block is not what was written");
+  }
+}
+
+static void
+run_and_count (struct world *w, void (*fn) (void *opaque, unsigned index))
+{
+  struct nvme_counts before, c;
+
+  nvme_get_counts (w->n, &before);
+  threads_run (THREADS, fn, w);
+  nvme_get_counts (w->n, &c);
+  printf ("%" PRIu64 " commands, %" PRIu64 " with SGLs, %" PRIu64
+          " doorbells, %" PRIu64 " interrupts\n",
+          c.commands - before.commands, c.sgls - before.sgls,
+          c.doorbells - before.doorbells, c.interrupts - before.interrupts);
+}
+
+static void
+read_file (const char *path, struct world *w)
 {
   FILE *f = fopen (path, "rb");
-  char *data = must_malloc (64 << 20);
 
   if (f == NULL)
     die (path);
-  *size = fread (data, 1, 64 << 20, f);
+  w->data = must_malloc (SIZE_MOST);
+  w->size = fread (w->data, 1, SIZE_MOST, f);
+  w->back = must_calloc (1, w->size);
+  w->part = w->size / THREADS;
   fclose (f);
-  return data;
+}
+
+static void
+run (struct world *w, const struct pci_address *a, uint64_t limit,
+     uint32_t nsid, bool refuse)
+{
+  const struct nvme_options o = { .queue_pairs = 1 };
+  struct vfio_group *g;
+  struct nvme_hw *hw;
+  unsigned pieces;
+  int err;
+
+  log_memory_clear ();
+  g = vfio_group_open ("", a, &err);
+  if (g == NULL)
+    die ("no group");
+  take_below (&g->iova, limit);
+  hw = vfio_device_open (g, &err);
+  if (hw == NULL)
+    die ("no device");
+  if (refuse)
+    nvme_refuse_doorbell_buffers (hw);
+  w->n = nvme_open (hw, &o, &err);
+  w->ns = w->n != NULL ? nvme_ns_open (w->n, nsid, &err) : NULL;
+  if (w->ns == NULL)
+    die ("no namespace");
+  run_and_count (w, exchange);
+  if (memcmp (w->data, w->back, w->part * THREADS) != 0)
+    die ("what was read is not what was written");
+  run_and_count (w, read_blocks);
+  if (nvme_flush (w->ns, &err) == -1)
+    die ("flush");
+  pieces = check_addresses (limit);
+  if (pieces == 0)
+    die ("the log does not say where memory is");
+  printf ("%u pieces of memory at 0x%" PRIx64 " and above\n", pieces, limit);
+  nvme_close (w->n);
 }
 
 int
 main (int argc, char *argv[])
 {
   struct pci_address a;
-  struct vfio_group *g;
-  struct nvme_hw *hw;
-  struct nvme *n;
   struct world w;
-  uint64_t limit;
-  unsigned pieces;
-  size_t size;
-  int err;
 
   if (argc != 5 || pci_address_parse (argv[1], &a) != PCI_ADDRESS_OK)
     die ("ADDRESS BITS NSID FILE");
-  limit = UINT64_C (1) << (atoi (argv[2]) - 1);
-  w.data = read_file (argv[4], &size);
-  w.back = must_calloc (1, size);
-  w.part = size / THREADS;
-  g = vfio_group_open ("", &a, &err);
-  if (g == NULL)
-    die ("no group");
-  take_below (&g->iova, limit);
-  hw = vfio_device_open (g, &err);
-  n = hw != NULL ? nvme_open (hw, NULL, &err) : NULL;
-  w.ns = n != NULL ? nvme_ns_open (n, (uint32_t) atoi (argv[3]), &err) : NULL;
-  if (w.ns == NULL)
-    die ("no namespace");
-  threads_run (THREADS, exchange, &w);
-  if (memcmp (w.data, w.back, w.part * THREADS) != 0)
-    die ("what was read is not what was written");
-  pieces = check_addresses (limit);
-  if (pieces == 0)
-    die ("the log does not say where memory is");
-  printf ("%u pieces of memory at 0x%" PRIx64 " and above\n", pieces, limit);
-  if (nvme_flush (w.ns, &err) == -1)
-    die ("flush");
-  nvme_close (n);
+  read_file (argv[4], &w);
+  for (int i = 0; i < 2; i++) {
+    memset (w.back, 0, w.size);
+    run (&w, &a, UINT64_C (1) << (atoi (argv[2]) - 1),
+         (uint32_t) atoi (argv[3]), i == 1);
+  }
   free (w.data);
   free (w.back);
   return 0;

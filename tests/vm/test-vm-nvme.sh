@@ -107,6 +107,21 @@ file_system () {
     stop_nbdkit "$tmp/sock"
 }
 
+# The driver at the highest addresses.  This controller has SGLs, which name
+# the data of what is large; and shadow doorbells, so that registers are
+# written less often than without.
+counted () {
+    local _ with doorbells
+    local -a lines=()
+    "$builddir/tests/vm/nvme-high" $address 39 2 /out/b | tee counts
+    while read -r _ _ with _ _ doorbells _; do
+        lines+=("$with $doorbells")
+    done < <(grep doorbells counts)
+    (( ${lines[0]% *} == 32 && ${lines[1]% *} == 0 )) || fail "no SGLs"
+    (( ${lines[1]#* } < ${lines[3]#* } )) ||
+        fail "shadow doorbells are of no use"
+}
+
 # A server that is killed while its clients write.
 killed () {
     start_nbdkit "$tmp/sock" nvme $address
@@ -126,7 +141,7 @@ in_guest () {
     look
     as_user
     file_system
-    "$builddir/tests/vm/nvme-high" $address 39 2 /out/b
+    counted
     killed
     no_dma_faults
 }
@@ -145,7 +160,14 @@ vm in_guest \
    -drive file="$tmp/two",if=none,format=raw,id=two,discard=unmap \
    -device nvme-ns,drive=two,bus=nvme0,nsid=2,logical_block_size=4096,physical_block_size=4096 \
    -drive file="$tmp/three",if=none,format=raw,id=three,discard=unmap \
-   -device nvme-ns,drive=three,bus=nvme0,nsid=3
+   -device nvme-ns,drive=three,bus=nvme0,nsid=3 \
+   -trace 'pci_nvme_dbbuf_config' -trace 'pci_nvme_shadow_doorbell_sq' \
+   -trace 'pci_nvme_map_sgl' -D "$tmp/trace"
+
+# The controller says so, too.
+for event in dbbuf_config shadow_doorbell_sq map_sgl; do
+    grep -c "pci_nvme_$event" "$tmp/trace"
+done
 
 # It is on the medium.
 cmp "$tmp/one" "$tmp/share/a"
