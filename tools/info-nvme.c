@@ -16,6 +16,7 @@
 #include "command.h"
 #include "info.h"
 #include "nvme/nvme-identify.h"
+#include "nvme/nvme-status.h"
 #include "nvme/nvme.h"
 #include "tool-log.h"
 #include "vfio/vfio.h"
@@ -44,16 +45,6 @@ struct smart_disk {
   uint8_t reserved_2[320];  /* 0x0c0 */
 };
 _Static_assert(sizeof (struct smart_disk) == 512, "SMART log");
-
-/* One for each bit of the critical warning. */
-static const char *const warnings[] = {
-  "the spare blocks are fewer than the threshold",
-  "the temperature is beyond a threshold",
-  "it is not reliable any more, because of errors of the medium or its own",
-  "the medium is read-only",
-  "the backup of its volatile memory has failed",
-  "the persistent memory is unreliable or read-only",
-};
 
 /* ------------------------------------------------------------------ */
 /* Health */
@@ -93,9 +84,9 @@ report_smart (struct report *r, const char *name, const struct smart_disk *s)
   report_number (r, "media-errors", number (s->media_errors));
   report_number (r, "error-log-entries", number (s->error_entries));
   report_end_group (r);
-  for (size_t i = 0; i < ARRAY_SIZE (warnings); i++) {
-    if (s->critical_warning & (1u << i))
-      log_error ("%s: %s", name, warnings[i]);
+  for (unsigned bit = 0; bit < 8; bit++) {
+    if (s->critical_warning & 1u << bit)
+      log_error ("%s: %s", name, nvme_critical_warning_string (bit));
   }
 }
 

@@ -241,12 +241,17 @@ draw_disk (struct drawing *d, const struct status_disk *k,
   buffer_printf (d->out, ", sectors of %" PRIu64, k->sector_size);
   if (k->read_only)
     buffer_puts (d->out, ", read-only");
+  if (k->gone)
+    put_coloured (d, RED, ", gone");
   if (k->id[0] != '\0') {
     buffer_puts (d->out, "\n  id ");
     status_put_foreign (d, k->id);
   }
-  buffer_puts (d->out, "\n\n");
-  draw_requests (d, k, was);
+  buffer_puts (d->out, "\n");
+  if (k->has_requests) {
+    buffer_putc (d->out, '\n');
+    draw_requests (d, k, was);
+  }
   for (unsigned i = 0; i < k->nlayers; i++)
     status_draw_layer (d, &k->layer[i],
                        was != NULL && i < was->nlayers ? &was->layer[i] : NULL);
@@ -277,13 +282,17 @@ status_draw (struct buffer *out, const struct status *s,
 
   if (before != NULL && s->milliseconds > before->milliseconds)
     d.seconds = (double) (s->milliseconds - before->milliseconds) / 1000;
+  if (s->has_controller)
+    status_draw_controller (
+      &d, &s->controller,
+      d.seconds > 0 && before->has_controller ? &before->controller : NULL);
   for (unsigned i = 0; i < s->ndisks; i++) {
     const struct status_disk *k = &s->disk[i];
 
-    if (i > 0)
+    if (i > 0 || s->has_controller)
       buffer_putc (out, '\n');
     draw_disk (&d, k, d.seconds > 0 ? find_disk (before, k) : NULL);
   }
-  if (s->ndisks == 0)
+  if (s->ndisks == 0 && !s->has_controller)
     buffer_puts (out, "no disk has been opened yet\n");
 }

@@ -40,6 +40,11 @@ extern void status_draw_amount (struct drawing *d, const char *label,
 extern void status_draw_layer (struct drawing *d, const struct status_layer *l,
                                const struct status_layer *was);
 
+/* status-controller.c.  The same of an NVMe controller. */
+extern void status_draw_controller (struct drawing *d,
+                                    const struct status_controller *c,
+                                    const struct status_controller *was);
+
 /* Columns of a map of N parts: each stands for as many as the others. */
 extern unsigned status_map_columns (const struct drawing *d, unsigned n);
 

@@ -88,6 +88,28 @@ static const struct metric disk_metrics[] = {
   NUMBER ("hydration_bytes_per_second", "gauge", "How fast that is.",
           status_disk, hydration_rate),
 };
+
+static const struct metric controller_metrics[] = {
+  FLAG ("gone", "Has the controller gone?", status_controller, gone),
+  NUMBER ("commands_total", "counter", "Commands that it was given.",
+          status_controller, commands),
+  NUMBER ("sgls_total", "counter", "Commands with SGLs.",
+          status_controller, sgls),
+  NUMBER ("doorbells_total", "counter", "Writes of doorbell registers.",
+          status_controller, doorbells),
+  NUMBER ("interrupts_total", "counter", "Interrupts that were slept for.",
+          status_controller, interrupts),
+  NUMBER ("timeouts_total", "counter", "Commands that took too long.",
+          status_controller, timeouts),
+  NUMBER ("aborts_total", "counter", "Commands that were to be aborted.",
+          status_controller, aborts),
+  NUMBER ("resets_total", "counter", "Times that it was reset.",
+          status_controller, resets),
+  NUMBER ("bad_completions_total", "counter", "Completions of no command.",
+          status_controller, bad_completions),
+  NUMBER ("events_total", "counter", "Events that it told.",
+          status_controller, events),
+};
 /* clang-format on */
 
 static void
@@ -182,6 +204,8 @@ put_requests (struct buffer *out, const struct status *s)
   put_head (out, "", "request_seconds", "summary",
             "Time that requests of clients took.");
   for (unsigned i = 0; i < s->ndisks; i++) {
+    if (!s->disk[i].has_requests)
+      continue;
     put_summary (out, &s->disk[i], "read", &s->disk[i].read);
     put_summary (out, &s->disk[i], "write", &s->disk[i].write);
     put_summary (out, &s->disk[i], "flush", &s->disk[i].flush);
@@ -189,10 +213,39 @@ put_requests (struct buffer *out, const struct status *s)
   put_head (out, "", "request_max_seconds", "gauge",
             "The longest time that one took.");
   for (unsigned i = 0; i < s->ndisks; i++) {
+    if (!s->disk[i].has_requests)
+      continue;
     put_time (out, "max", &s->disk[i], "read", NULL, s->disk[i].read.max);
     put_time (out, "max", &s->disk[i], "write", NULL, s->disk[i].write.max);
     put_time (out, "max", &s->disk[i], "flush", NULL, s->disk[i].flush.max);
   }
+}
+
+static void
+put_sample_head (struct buffer *out, const char *name,
+                 const struct status_controller *c)
+{
+  buffer_printf (out, "diskstack_nvme_%s{", name);
+  put_label (out, "address", c->address);
+  buffer_putc (out, ',');
+  put_label (out, "serial", c->serial);
+  buffer_putc (out, '}');
+}
+
+static void
+put_controller (struct buffer *out, const struct status_controller *c)
+{
+  for (size_t i = 0; i < ARRAY_SIZE (controller_metrics); i++) {
+    const struct metric *m = &controller_metrics[i];
+
+    put_head (out, "nvme_", m->name, m->type, m->help);
+    put_sample_head (out, m->name, c);
+    put_value (out, m, c);
+  }
+  put_head (out, "nvme_", "warnings", "gauge",
+            "How many critical warnings it has.");
+  put_sample_head (out, "warnings", c);
+  buffer_printf (out, " %u\n", c->nwarnings);
 }
 
 void
@@ -221,4 +274,6 @@ status_prometheus (struct buffer *out, const struct status *s)
       put_layers (out, m, &s->disk[j]);
   }
   put_requests (out, s);
+  if (s->has_controller)
+    put_controller (out, &s->controller);
 }

@@ -141,6 +141,8 @@ read_disk (struct object o, struct status_disk *k)
     .size = number (o, "size"),
     .sector_size = number (o, "sector-size"),
     .read_only = flag (o, "read-only"),
+    .gone = flag (o, "gone"),
+    .has_requests = latency.v != NULL,
     .has_below = below.v != NULL,
     .below_requests = number (below, "requests"),
     .below_bytes = number (below, "bytes"),
@@ -161,6 +163,40 @@ read_disk (struct object o, struct status_disk *k)
   for (unsigned i = 0; layer.v != NULL; layer.v = json_next (o.d, layer.v))
     read_layer (layer, &k->layer[i++]);
   return 0;
+}
+
+static void
+read_controller (struct object o, struct status_controller *c)
+{
+  const struct json_value *v =
+    json_first (o.d, json_get (o.d, o.v, "warnings"));
+  const char *words;
+
+  *c = (struct status_controller){
+    .address = text (o, "address"),
+    .model = text (o, "model"),
+    .serial = text (o, "serial"),
+    .firmware = text (o, "firmware"),
+    .gone = flag (o, "gone"),
+    .queue_pairs = number (o, "queue-pairs"),
+    .queue_depth = number (o, "queue-depth"),
+    .commands = number (o, "commands"),
+    .sgls = number (o, "sgls"),
+    .doorbells = number (o, "doorbells"),
+    .interrupts = number (o, "interrupts"),
+    .polls = number (o, "polls"),
+    .timeouts = number (o, "timeouts"),
+    .aborts = number (o, "aborts"),
+    .resets = number (o, "resets"),
+    .bad_completions = number (o, "bad-completions"),
+    .events = number (o, "events"),
+  };
+  for (; v != NULL && c->nwarnings < ARRAY_SIZE (c->warning);
+       v = json_next (o.d, v)) {
+    words = json_read_string (v);
+    if (words != NULL)
+      c->warning[c->nwarnings++] = words;
+  }
 }
 
 int
@@ -185,6 +221,8 @@ status_read (struct status *s, const char *path, const char *bytes, size_t n)
   }
   s->version = text (o, "version");
   s->milliseconds = number (o, "milliseconds");
+  s->has_controller = has (o, "controller");
+  read_controller (inside (o, "controller"), &s->controller);
   s->disk = make_room (o, "disks", sizeof *s->disk, &s->ndisks);
   disk = (struct object){ o.d, json_first (o.d, json_get (o.d, o.v, "disks")) };
   for (unsigned i = 0; s->disk != NULL && disk.v != NULL;

@@ -44,14 +44,26 @@ struct status_disk {
   const char *export_name;
   const char *id; /* "" if it has none */
   uint64_t size, sector_size;
-  bool read_only;
+  bool read_only, gone;
   unsigned nlayers;
   struct status_layer *layer;
   bool has_below;
   uint64_t below_requests, below_bytes, below_shared, below_readahead;
+  bool has_requests;
   struct status_latency read, write, flush;
   bool hydrating, hydrated;
   uint64_t hydration_done, hydration_total, hydration_rate;
+};
+
+/* An NVMe controller, which the server drives itself.  Numbers of times. */
+struct status_controller {
+  const char *address, *model, *serial, *firmware;
+  bool gone;
+  uint64_t queue_pairs, queue_depth;
+  uint64_t commands, sgls, doorbells, interrupts, polls;
+  uint64_t timeouts, aborts, resets, bad_completions, events;
+  unsigned nwarnings; /* at most 8 */
+  const char *warning[8];
 };
 
 struct status {
@@ -59,6 +71,8 @@ struct status {
   uint64_t milliseconds; /* of the server's clock */
   unsigned ndisks;
   struct status_disk *disk;
+  bool has_controller;
+  struct status_controller controller;
   struct json_document document; /* what the strings are in */
 };
 

@@ -41,9 +41,11 @@ read_smart (struct nvme *n)
       -1)
     return;
   n->critical_warning = log[NVME_SMART_CRITICAL_WARNING];
-  if (n->critical_warning != 0)
-    log_error ("nvme %s: critical warning 0x%02x", n->name,
-               n->critical_warning);
+  for (unsigned bit = 0; bit < 8; bit++) {
+    if (n->critical_warning & 1u << bit)
+      log_error ("nvme %s: critical warning 0x%02x: %s", n->name,
+                 n->critical_warning, nvme_critical_warning_string (bit));
+  }
 }
 
 /* Reading the list is what lets the next notice come. */

@@ -32,7 +32,7 @@ struct nvme_controller_data {
   uint32_t oaes, shutdown_us; /* RTD3E, or 0 */
   uint16_t oncs, oacs;
   bool volatile_cache, long_host_id; /* of 128 bits */
-  bool sgl; /* I/O commands take SGLs of whole words */
+  bool sgl;                          /* I/O commands take SGLs of whole words */
 };
 
 /* SMALLEST_PAGE: of the register CAP. */

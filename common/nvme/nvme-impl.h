@@ -106,6 +106,11 @@ extern int nvme_admin (struct nvme *n, const struct nvme_sqe *sqe, void *buf,
 /* ------------------------------------------------------------------ */
 /* nvme-namespace.c */
 
+/* Of those that were opened, the last one first: the list only grows, at this
+ * end, until the controller is closed.
+ */
+extern struct nvme_ns *nvme_first_namespace (struct nvme *n);
+
 /* Ask again what namespace NSID is like, or with NVME_NSID_ALL all that are
  * open.
  */

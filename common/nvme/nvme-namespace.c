@@ -241,9 +241,8 @@ nvme_ns_refresh (struct nvme_ns *ns, int *err)
   return 0;
 }
 
-/* The list only grows, at its head, until the controller is closed. */
-static struct nvme_ns *
-first_namespace (struct nvme *n)
+struct nvme_ns *
+nvme_first_namespace (struct nvme *n)
 {
   LOCK_SCOPE (&n->ns_lock);
   return n->namespaces;
@@ -254,7 +253,8 @@ nvme_refresh_nsid (struct nvme *n, uint32_t nsid)
 {
   int err;
 
-  for (struct nvme_ns *ns = first_namespace (n); ns != NULL; ns = ns->next) {
+  for (struct nvme_ns *ns = nvme_first_namespace (n); ns != NULL;
+       ns = ns->next) {
     if ((nsid == NVME_NSID_ALL || ns->nsid == nsid) && !ns->gone)
       nvme_ns_refresh (ns, &err);
   }

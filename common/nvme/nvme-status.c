@@ -73,3 +73,18 @@ nvme_status_string (uint16_t status)
 {
   return find (status)->text;
 }
+
+const char *
+nvme_critical_warning_string (unsigned bit)
+{
+  static const char *const warnings[] = {
+    "the spare blocks are fewer than the threshold",
+    "the temperature is beyond a threshold",
+    "it is not reliable any more, because of errors of the medium or its own",
+    "the medium is read-only",
+    "the backup of its volatile memory has failed",
+    "the persistent memory is unreliable or read-only",
+  };
+
+  return bit < ARRAY_SIZE (warnings) ? warnings[bit] : "an unknown warning";
+}

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * What the status of a completion means to who waits for it.  Pure.
+ * What the status of a completion means to who waits for it, and what a
+ * controller warns of.  Pure.
  */
 
 #ifndef DISKSTACK_NVME_STATUS_H
@@ -28,5 +29,8 @@ extern bool nvme_status_is_retryable (uint16_t status);
 
 /* A few words. */
 extern const char *nvme_status_string (uint16_t status);
+
+/* What BIT, 0 to 7, of the critical warning in the SMART log says. */
+extern const char *nvme_critical_warning_string (unsigned bit);
 
 #endif /* DISKSTACK_NVME_STATUS_H */

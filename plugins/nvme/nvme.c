@@ -9,6 +9,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "glue/glue-params.h"
@@ -17,6 +18,7 @@
 #include "vfio/vfio.h"
 
 #include "nvme-pr.h"
+#include "nvme-socket.h"
 
 #define THREAD_MODEL NBDKIT_THREAD_MODEL_PARALLEL
 
@@ -29,21 +31,28 @@ enum param {
   P_QUEUE_PAIRS,
   P_QUEUE_DEPTH,
   P_TIMEOUT,
+  P_STATUS,
   P_PR_SOCKET,
   P_HOST_ID,
 };
 
 static const struct glue_word param_words[] = {
-  { "device", P_DEVICE },           { "nsid", P_NSID },
-  { "queue-pairs", P_QUEUE_PAIRS }, { "queue-depth", P_QUEUE_DEPTH },
-  { "timeout", P_TIMEOUT },         { "pr-socket", P_PR_SOCKET },
-  { "host-id", P_HOST_ID },         { NULL, -1 },
+  { "device", P_DEVICE },
+  { "nsid", P_NSID },
+  { "queue-pairs", P_QUEUE_PAIRS },
+  { "queue-depth", P_QUEUE_DEPTH },
+  { "timeout", P_TIMEOUT },
+  { "status", P_STATUS },
+  { "pr-socket", P_PR_SOCKET },
+  { "host-id", P_HOST_ID },
+  { NULL, -1 },
 };
 
 static unsigned given; /* bits of enum param */
 static struct pci_address address;
 static uint32_t only; /* this namespace alone; 0: all */
 static struct nvme_options options;
+static char *status_path;
 
 static struct vfio_group *group; /* until the controller has it */
 static struct nvme *controller;
@@ -165,7 +174,7 @@ nvme_get_ready (void)
   /* One that was detached may come back. */
   exports.close_idle = true;
   group = vfio_group_open ("", &address, &err);
-  return group != NULL ? 0 : -1;
+  return group != NULL ? nvme_socket_bind (status_path) : -1;
 }
 
 /* Memory that the device uses belongs to one process, and threads too. */
@@ -184,6 +193,8 @@ nvme_after_fork (void)
     hw->ops->close (hw);
     return -1;
   }
+  if (nvme_socket_start (controller) == -1)
+    return -1;
   if (only != 0) {
     char name[16];
 
@@ -205,6 +216,8 @@ static void
 nvme_unload (void)
 {
   glue_plugin_unload (&exports);
+  nvme_socket_close ();
+  free (status_path);
   nvme_close (controller);
   vfio_group_close (group);
 }
@@ -249,6 +262,9 @@ set (enum param param, const char *key, const char *value)
     return set_number (key, value, 2, 4096, &options.queue_depth);
   case P_TIMEOUT:
     return set_number (key, value, 1, 3600, &options.command_seconds);
+  case P_STATUS:
+    status_path = nbdkit_absolute_path (value);
+    return status_path != NULL ? 0 : -1;
   case P_PR_SOCKET:
     return nvme_pr_set_socket (value);
   case P_HOST_ID:
@@ -288,6 +304,7 @@ nvme_config_complete (void)
   "queue-pairs=<N>       Use so many queues at most.\n"                      \
   "queue-depth=<N>       Commands in a queue.\n"                             \
   "timeout=<SECONDS>     Abort commands that take longer.\n"                  \
+  "status=<SOCKET>       Tell diskstack status what goes on.\n"               \
   "pr-socket=<SOCKET>    For diskstack pr and QEMU: reservations.\n"          \
   "host-id=<UUID>        Who reserves; else what is in /etc/nvme/hostid."
 /* clang-format on */

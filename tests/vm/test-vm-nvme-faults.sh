@@ -52,7 +52,17 @@ slow () {
 warning () {
     qmp '{"execute": "qom-set", "arguments": {"path": "/machine/peripheral/a",
           "property": "smart_critical_warning", "value": 4}}'
-    wait_until 20 says 'critical warning 0x04'
+    wait_until 20 says 'critical warning 0x04: it is not reliable'
+}
+
+# What happened, as diskstack status tells it.
+status () {
+    diskstack status "$tmp/status"
+    diskstack status --json "$tmp/status" >told
+    jq -e '.controller | .serial == "RIG1" and .timeouts >= 1 and
+           .resets == 2 and .events >= 1 and .gone == false and
+           (.warnings | length == 1)' told
+    jq -e '.disks[] | select(.export == "1") | .size == 1048576' told
 }
 
 # Of a namespace with metadata, and of the warning.
@@ -144,11 +154,13 @@ replaced () {
 in_guest () {
     source /out/variables
     to_vfio 0000:00:04.0
-    start_nbdkit "$tmp/sock" nvme 0000:00:04.0 timeout=2
+    start_nbdkit "$tmp/sock" nvme 0000:00:04.0 timeout=2 \
+        status="$tmp/status"
     small
     media
     slow
     warning
+    status
     stop_nbdkit "$tmp/sock"
     cat "$tmp/sock.log"
     trouble 0000:00:04.0
