@@ -14,8 +14,11 @@
 #include "nvme/nvme-impl.h"
 #include "nvme/nvme-status.h"
 
-/* A command that resets ended, or came before, is given so often. */
+/* A command that resets ended, or came before, is given so often, and one
+ * that the controller could not do now.
+ */
 #define TRIES 10
+#define TRANSIENT_TRIES 3
 
 /* Why there is no slot.  Of a queue that is live all are taken by commands
  * that were not answered.
@@ -32,8 +35,8 @@ why_no_slot (const struct nvme_queue *q)
  * waits for admin_lock.
  */
 static uint16_t
-run (struct nvme *n, const struct nvme_sqe *sqe, void *buf, size_t count,
-     uint32_t *result)
+run_once (struct nvme *n, const struct nvme_sqe *sqe, void *buf, size_t count,
+          uint32_t *result)
 {
   struct nvme_queue *q = &n->admin;
   struct nvme_request rq;
@@ -66,6 +69,30 @@ run (struct nvme *n, const struct nvme_sqe *sqe, void *buf, size_t count,
   pthread_mutex_unlock (&q->lock);
   nvme_request_fini (&rq);
   return status;
+}
+
+static uint16_t
+run (struct nvme *n, const struct nvme_sqe *sqe, void *buf, size_t count,
+     uint32_t *result)
+{
+  uint16_t status;
+  unsigned i = 0;
+
+  do
+    status = run_once (n, sqe, buf, count, result);
+  while (nvme_status_is_retryable (status) && status != NVME_SC_RESET &&
+         ++i < TRANSIENT_TRIES);
+  return status;
+}
+
+/* Whatever became of one that is not answered, its slot is not coming back:
+ * the watcher resets the controller.
+ */
+static void
+ask_for_reset (struct nvme *n)
+{
+  n->trouble = true;
+  n->admin.setup.notify (n->admin.setup.opaque);
 }
 
 int
@@ -101,11 +128,13 @@ nvme_admin (struct nvme *n, const struct nvme_sqe *sqe, void *buf, size_t count,
   for (unsigned i = 0; i < TRIES && status == NVME_SC_RESET; i++) {
     wait_for_recovery (&n->admin);
     LOCK_SCOPE (&n->admin_lock);
+    status = NVME_SC_TIMED_OUT;
+    if (n->trouble)
+      break;
     status = run (n, sqe, buf, count, result);
+    if (status == NVME_SC_TIMED_OUT)
+      ask_for_reset (n);
   }
-  /* Whatever became of it, its slot is not coming back. */
-  if (status == NVME_SC_TIMED_OUT)
-    n->trouble = true;
   *err = nvme_status_errno (status);
   return *err == 0 ? 0 : -1;
 }

@@ -75,6 +75,16 @@ wait_status (struct nvme *n, uint32_t mask, uint32_t want, uint32_t fatal,
   }
 }
 
+int
+nvme_reset_function (struct nvme *n, int *err)
+{
+  if (n->hw->ops->reset (n->hw, err) == -1)
+    return -1;
+  n->vectors_off = true;
+  log_debug ("nvme %s: reset of the function", n->name);
+  return 0;
+}
+
 /* A device that does not become disabled by itself is reset, if it can. */
 static int
 force_reset (struct nvme *n, int why, int *err)
@@ -83,9 +93,8 @@ force_reset (struct nvme *n, int why, int *err)
 
   if (why == ESHUTDOWN)
     return failed (n, "the device is gone", why, err);
-  if (n->hw->ops->reset (n->hw, &e) == -1)
+  if (nvme_reset_function (n, &e) == -1)
     return failed (n, "cannot disable the controller", why, err);
-  log_debug ("nvme %s: reset of the function", n->name);
   return 0;
 }
 
@@ -93,12 +102,15 @@ int
 nvme_disable (struct nvme *n, int *err)
 {
   const uint32_t cc = read_reg (n, NVME_REG_CC);
-  int e;
+  int e = 0;
 
   if (cc & NVME_CC_EN) {
-    /* While it becomes ready it must not be disabled. */
-    e = wait_status (n, NVME_CSTS_RDY, NVME_CSTS_RDY, NVME_CSTS_CFS,
-                     n->cap.ready_ms);
+    /* While it becomes ready it must not be disabled, but when it was shut
+     * down it may not be ready any more.
+     */
+    if (!(read_reg (n, NVME_REG_CSTS) & NVME_CSTS_SHST_MASK))
+      e = wait_status (n, NVME_CSTS_RDY, NVME_CSTS_RDY, NVME_CSTS_CFS,
+                       n->cap.ready_ms);
     if (e == ESHUTDOWN)
       return failed (n, "the device is gone", e, err);
     n->hw->ops->write32 (n->hw, NVME_REG_CC,
@@ -153,6 +165,19 @@ identify (struct nvme *n, uint8_t cns, void *buf, int *err)
   return nvme_admin_locked (n, &sqe, buf, NVME_DATA_SIZE, NULL, err);
 }
 
+/* What is posted again, and all that comes, counts on what it could BEFORE,
+ * which firmware that a reset activates may have changed.
+ */
+static bool
+can_as_much (const struct nvme_controller_data *now,
+             const struct nvme_controller_data *before)
+{
+  return now->max_transfer >= before->max_transfer &&
+         (now->oncs & before->oncs) == before->oncs &&
+         now->sgl >= before->sgl && now->long_host_id == before->long_host_id &&
+         now->volatile_cache <= before->volatile_cache;
+}
+
 static int
 identify_controller (struct nvme *n, bool first, int *err)
 {
@@ -176,6 +201,8 @@ identify_controller (struct nvme *n, bool first, int *err)
   if (!first && (strcmp (data.serial, n->data.serial) != 0 ||
                  strcmp (data.model, n->data.model) != 0))
     return failed (n, "it is another controller now", ESHUTDOWN, err);
+  if (!first && !can_as_much (&data, &n->data))
+    return failed (n, "it can do less than before the reset", ESHUTDOWN, err);
   if (first)
     n->data = data;
   return 0;
@@ -190,7 +217,9 @@ identify_limits (struct nvme *n, int *err)
 
   if (id == NULL)
     return failed (n, "identify", ENOMEM, err);
-  if (identify (n, NVME_CNS_CONTROLLER_NVM, id, err) == 0)
+  *err = EOPNOTSUPP;
+  if (n->version >= NVME_VERSION (1, 4) &&
+      identify (n, NVME_CNS_CONTROLLER_NVM, id, err) == 0)
     told = id;
   else if (*err == ESHUTDOWN || *err == ETIMEDOUT) {
     free (id);
@@ -363,29 +392,63 @@ configure_events (struct nvme *n)
   nvme_admin_locked (n, &sqe, NULL, 0, NULL, &err);
 }
 
-/* Whether they are on or, after a reset of the function, off. */
+/* Have interrupts, and as many I/O queues as there can be with them: with
+ * fewer vectors than the device has if the machine has no more to give.
+ */
 static int
-set_vectors (struct nvme *n, int *err)
+get_vectors (struct nvme *n, int *err)
 {
   struct nvme_hw *hw = n->hw;
 
-  if (n->nvectors > 0 &&
-      (hw->ops->set_vectors (hw, 0, NULL, err) == -1 ||
-       hw->ops->set_vectors (hw, n->nvectors, n->fd, err) == -1))
+  while (n->nvectors > 0 &&
+         hw->ops->set_vectors (hw, n->nvectors, n->fd, err) == -1) {
+    if (*err != ENOSPC)
+      return failed (n, "cannot have interrupts", *err, err);
+    n->nvectors /= 2;
+    n->o.queue_pairs =
+      (unsigned) min_u64 (n->o.queue_pairs, max_u64 (n->nvectors, 2) - 1);
+  }
+  return 0;
+}
+
+/* They stay when the controller is reset, and others cannot take them. */
+static int
+get_vectors_again (struct nvme *n, int *err)
+{
+  struct nvme_hw *hw = n->hw;
+
+  if (!n->vectors_off || n->nvectors == 0)
+    return 0;
+  if (hw->ops->set_vectors (hw, 0, NULL, err) == -1 ||
+      hw->ops->set_vectors (hw, n->nvectors, n->fd, err) == -1)
     return failed (n, "cannot have interrupts", *err, err);
+  return 0;
+}
+
+static int
+prepare (struct nvme *n, bool first, int *err)
+{
+  if (!first) {
+    for (unsigned i = 0; i < n->nio; i++)
+      nvme_queue_harvest (&n->io[i]);
+    return get_vectors_again (n, err);
+  }
+  if (get_vectors (n, err) == -1)
+    return -1;
+  if (init_queue (n, &n->admin, 0, ADMIN_DEPTH, NVME_DATA_SIZE, ADMIN_DEPTH,
+                  err) == -1)
+    return failed (n, "admin queue", *err, err);
   return 0;
 }
 
 int
 nvme_bring_up (struct nvme *n, bool first, int *err)
 {
-  if (nvme_disable (n, err) == -1)
+  if (nvme_disable (n, err) == -1 || prepare (n, first, err) == -1)
     return -1;
-  if (first && init_queue (n, &n->admin, 0, ADMIN_DEPTH, NVME_DATA_SIZE,
-                           ADMIN_DEPTH, err) == -1)
-    return failed (n, "admin queue", *err, err);
+  n->vectors_off = false;
   nvme_queue_clear (&n->admin);
-  if (set_vectors (n, err) == -1 || enable (n, err) == -1)
+  if (enable (n, err) == -1)
     return -1;
   nvme_queue_start (&n->admin);
   if (identify_controller (n, first, err) == -1 ||

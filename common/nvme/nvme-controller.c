@@ -41,9 +41,7 @@ choose_queues (struct nvme *n)
   pairs = min_u64 (pairs, QUEUE_PAIRS_MOST);
   if (n->hw->nvectors > 0)
     pairs = min_u64 (pairs, max_u64 (n->hw->nvectors - 1, 1));
-  if (bar > NVME_REG_DOORBELLS)
-    pairs = min_u64 (
-      pairs, max_u64 ((bar - NVME_REG_DOORBELLS) / (2 * stride), 2) - 1);
+  pairs = min_u64 (pairs, (bar - NVME_REG_DOORBELLS) / (2 * stride) - 1);
   n->o.queue_pairs = (unsigned) pairs;
   n->nvectors = (unsigned) min_u64 (n->hw->nvectors, pairs + 1);
   if (n->o.queue_depth == 0)
@@ -60,8 +58,9 @@ open_descriptors (struct nvme *n, int *err)
     *err = ENOMEM;
     return -1;
   }
-  memset (n->fd, -1, n->nvectors * sizeof *n->fd);
-  for (unsigned i = 0; i < n->nvectors; i++) {
+  n->nfds = n->nvectors;
+  memset (n->fd, -1, n->nfds * sizeof *n->fd);
+  for (unsigned i = 0; i < n->nfds; i++) {
     n->fd[i] = eventfd (0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (n->fd[i] == -1)
       goto fail;
@@ -80,7 +79,7 @@ fail:
 static void
 close_descriptors (struct nvme *n)
 {
-  for (unsigned i = 0; n->fd != NULL && i < n->nvectors; i++) {
+  for (unsigned i = 0; n->fd != NULL && i < n->nfds; i++) {
     if (n->fd[i] != -1)
       close (n->fd[i]);
   }
@@ -103,6 +102,13 @@ parse_registers (struct nvme *n, int *err)
     return -1;
   }
   n->version = n->hw->ops->read32 (n->hw, NVME_REG_VS);
+  /* Those of the admin queues and of one pair. */
+  if (n->hw->bar_size < NVME_REG_DOORBELLS + 4 * n->cap.doorbell_stride) {
+    log_error ("nvme %s: its registers, %u bytes, have no room for doorbells",
+               n->name, n->hw->bar_size);
+    *err = EOPNOTSUPP;
+    return -1;
+  }
   return 0;
 }
 

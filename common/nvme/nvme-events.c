@@ -34,6 +34,7 @@ drain (int fd)
 static void
 read_smart (struct nvme *n)
 {
+  const uint8_t before = n->critical_warning;
   uint8_t log[NVME_SMART_SIZE];
   int err;
 
@@ -42,7 +43,7 @@ read_smart (struct nvme *n)
     return;
   n->critical_warning = log[NVME_SMART_CRITICAL_WARNING];
   for (unsigned bit = 0; bit < 8; bit++) {
-    if (n->critical_warning & 1u << bit)
+    if (n->critical_warning & ~before & 1u << bit)
       log_error ("nvme %s: critical warning 0x%02x: %s", n->name,
                  n->critical_warning, nvme_critical_warning_string (bit));
   }
@@ -90,14 +91,27 @@ take_events (struct nvme_queue *q)
   return events;
 }
 
-/* Have one request for an event at the controller, always. */
+/* Have one request for an event at the controller. */
 static void
 ask_for_event (struct nvme *n)
 {
   const struct nvme_sqe sqe = nvme_command_async_event ();
 
-  if (!n->no_events)
-    nvme_queue_post_event (&n->admin, &sqe);
+  if (!n->no_events && !nvme_queue_awaits_event (&n->admin))
+    nvme_queue_post_alone (&n->admin, &sqe, true);
+}
+
+/* What does not know the command never will; anything else may be over when
+ * it is asked again, at the next tick.
+ */
+static void
+note_refusal (struct nvme *n, uint16_t status)
+{
+  const uint16_t code = status & NVME_STATUS_CODE_MASK;
+
+  log_debug ("nvme %s: no asynchronous events (status 0x%x)", n->name, status);
+  if (code == NVME_SC_INVALID_OPCODE || code == NVME_SC_INVALID_FIELD)
+    n->no_events = true;
 }
 
 static void
@@ -113,13 +127,11 @@ handle_events (struct nvme *n)
     pthread_mutex_lock (&n->admin.lock);
     nvme_request_release (&(struct nvme_request){ .q = &n->admin }, s);
     pthread_mutex_unlock (&n->admin.lock);
-    if ((status & NVME_STATUS_CODE_MASK) == 0)
-      handle_event (n, result);
-    else {
-      log_debug ("nvme %s: no asynchronous events (status 0x%x)", n->name,
-                 status);
-      n->no_events = true;
+    if ((status & NVME_STATUS_CODE_MASK) != 0) {
+      note_refusal (n, status);
+      continue;
     }
+    handle_event (n, result);
     ask_for_event (n);
   }
 }
@@ -154,22 +166,17 @@ check_status (struct nvme *n)
     nvme_recover (n, "an admin command took too long");
   else if (any_broken (n))
     nvme_recover (n, "it completed what it was not given");
+  else
+    return;
+  /* The request for events went with the old queue. */
+  if (!n->dead)
+    ask_for_event (n);
 }
 
 static uint64_t
 tick_ms (const struct nvme *n)
 {
   return min_u64 (n->o.command_seconds * UINT64_C (100), 1000);
-}
-
-static void
-reset_done (struct nvme *n, uint64_t resets)
-{
-  if (n->resets == resets || n->dead)
-    return;
-  /* The requests for events went with the old queue. */
-  ask_for_event (n);
-  nvme_refresh_nsid (n, NVME_NSID_ALL);
 }
 
 /* NEXT: when timeouts are to be looked for again. */
@@ -182,6 +189,7 @@ check_all (struct nvme *n, uint64_t *next)
   if (clock_ns () < *next || n->dead)
     return;
   nvme_check_timeouts (n);
+  ask_for_event (n);
   *next = clock_ns () + tick_ms (n) * CLOCK_MILLISECOND;
 }
 
@@ -200,15 +208,12 @@ watch (void *opaque)
   /* What it would not tell again. */
   read_smart (n);
   while (!n->ending) {
-    const uint64_t resets = n->resets;
-
     poll (p, ARRAY_SIZE (p), (int) tick_ms (n));
     drain (n->wake_fd);
     if (p[1].revents & POLLIN)
       nvme_die (n, "it is to be removed");
     else
       check_all (n, &next);
-    reset_done (n, resets);
     if (n->dead) {
       nvme_give_back (n);
       break;

@@ -61,7 +61,6 @@ nvme_identify_controller (const struct nvme_identify_controller *id,
   copy_text (c->firmware, id->fr, sizeof id->fr);
   c->max_transfer = limit_of (id->mdts, smallest_page);
   c->nn = le32_get (id->nn);
-  c->async_events = id->aerl + UINT32_C (1);
   c->oaes = le32_get (id->oaes);
   c->shutdown_us = le32_get (id->rtd3e);
   c->oncs = le16_get (id->oncs);
@@ -164,6 +163,26 @@ nvme_identify_namespace (const struct nvme_identify_namespace *id,
   set_preferences (id, ns);
   set_id (id, ns);
   return NVME_IDENTIFY_OK;
+}
+
+void
+nvme_identify_descriptors (const uint8_t list[NVME_DATA_SIZE],
+                           struct nvme_namespace_data *ns)
+{
+  struct nvme_id_descriptor d;
+
+  for (size_t at = 0; at + sizeof d <= NVME_DATA_SIZE;
+       at += sizeof d + d.nidl) {
+    memcpy (&d, list + at, sizeof d);
+    if (d.nidl == 0)
+      return;
+    if (d.nidt == NVME_NIDT_UUID && d.nidl == sizeof ns->id &&
+        at + sizeof d + d.nidl <= NVME_DATA_SIZE) {
+      memcpy (ns->id, list + at + sizeof d, sizeof ns->id);
+      ns->has_id = !bytes_are_zero (ns->id, sizeof ns->id);
+      return;
+    }
+  }
 }
 
 const char *

@@ -28,8 +28,8 @@ nvme_identify_status_string (enum nvme_identify_status status);
 struct nvme_controller_data {
   char serial[21], model[41], firmware[9]; /* trimmed, printable */
   uint64_t max_transfer;                   /* bytes; UINT64_MAX: no limit */
-  uint32_t nn, async_events;  /* AERL, not less one any more; OAES */
-  uint32_t oaes, shutdown_us; /* RTD3E, or 0 */
+  uint32_t nn, oaes;
+  uint32_t shutdown_us; /* RTD3E, or 0 */
   uint16_t oncs, oacs;
   bool volatile_cache, long_host_id; /* of 128 bits */
   bool sgl;                          /* I/O commands take SGLs of whole words */
@@ -68,5 +68,11 @@ struct nvme_namespace_data {
 extern enum nvme_identify_status
 nvme_identify_namespace (const struct nvme_identify_namespace *id,
                          struct nvme_namespace_data *ns);
+
+/* The UUID in a list of descriptors (Base 5.17.2.3), if there is one, as
+ * the identity of NS.
+ */
+extern void nvme_identify_descriptors (const uint8_t list[NVME_DATA_SIZE],
+                                       struct nvme_namespace_data *ns);
 
 #endif /* DISKSTACK_NVME_IDENTIFY_H */

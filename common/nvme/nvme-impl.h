@@ -32,6 +32,7 @@ struct nvme {
   struct nvme_queue *io;
   unsigned nio, depth;
   unsigned nvectors; /* in use; fd[0] is of the first */
+  unsigned nfds;     /* at least as many */
   int *fd;
   struct nvme_memory shadow; /* two pages, if there are such doorbells */
 
@@ -51,9 +52,10 @@ struct nvme {
   bool has_watcher;
   int wake_fd, removal_fd;
   _Atomic bool ending;
-  _Atomic bool trouble; /* a reset is wanted */
+  _Atomic bool trouble; /* a reset is wanted; no admin command is given */
   _Atomic bool dead;
-  bool no_events; /* it does not take the command */
+  bool no_events;   /* it does not know the command, since the last reset */
+  bool vectors_off; /* a reset of the function has switched them off */
 
   _Atomic uint8_t critical_warning;
   _Atomic uint64_t timeouts, aborts, resets, events;
@@ -79,6 +81,9 @@ extern int nvme_bring_up (struct nvme *n, bool first, int *err);
 
 /* No DMA any more afterwards, if it succeeds. */
 extern int nvme_disable (struct nvme *n, int *err);
+
+/* Reset the function: 0, or -1 with *err. */
+extern int nvme_reset_function (struct nvme *n, int *err);
 
 /* Tell it that its power may go; waits until it is ready for that. */
 extern void nvme_shutdown (struct nvme *n);
@@ -110,6 +115,12 @@ extern int nvme_admin (struct nvme *n, const struct nvme_sqe *sqe, void *buf,
  * end, until the controller is closed.
  */
 extern struct nvme_ns *nvme_first_namespace (struct nvme *n);
+
+/* Ask again, with admin_lock, what all that are open are like: after a reset,
+ * before what was posted is posted again.  0, or -1 with *err if nothing is
+ * answered.
+ */
+extern int nvme_verify_namespaces (struct nvme *n, int *err);
 
 /* Ask again what namespace NSID is like, or with NVME_NSID_ALL all that are
  * open.

@@ -20,16 +20,19 @@
 #include "nvme/nvme-queue-impl.h"
 #include "nvme/nvme-status.h"
 
-/* What "not ready, try again" waits between tries. */
+/* What "not ready, try again" waits between tries; it is tried for as long
+ * as a command may take.
+ */
 #define NOT_READY_MS 100
 
 struct io {
   struct nvme_ns *ns;
   const char *what; /* for messages */
   uint64_t count, offset, part_most;
-  uint64_t taken;  /* bytes that are in parts, or were */
-  bool started;    /* a request for nothing (flush) has one part */
-  uint16_t status; /* of the first part that failed, else 0 */
+  uint64_t taken;        /* bytes that are in parts, or were */
+  bool started;          /* a request for nothing (flush) has one part */
+  uint16_t status;       /* of the first part that failed, else 0 */
+  uint64_t not_ready_ns; /* clock_ns when it was first "not ready"; or 0 */
   uint32_t flags;
   const struct iovec *iov;
   int niov;
@@ -126,18 +129,29 @@ note_failure (struct io *io, const struct nvme_slot *s)
              nvme_status_string (s->status), s->status);
 }
 
-/* Is it worth to give the command again?  Waits, if it asks for that. */
+/* May a command that was not ready be given again? */
 static bool
-try_again (const struct io *io, const struct nvme_slot *s)
+may_become_ready (struct io *io, struct nvme_slot *s)
 {
-  const struct timespec ts = { .tv_nsec = NOT_READY_MS * 1000000 };
+  const uint64_t now = clock_ns ();
 
-  if (io->status != 0 || s->attempts >= NVME_ATTEMPTS ||
-      !nvme_status_is_retryable (s->status))
+  if (io->not_ready_ns == 0)
+    io->not_ready_ns = now;
+  /* That is no attempt. */
+  s->attempts = 0;
+  return now - io->not_ready_ns < io->ns->n->o.command_seconds * CLOCK_SECOND;
+}
+
+/* Is it worth to give the command again?  Sets *WAIT if not at once. */
+static bool
+try_again (struct io *io, struct nvme_slot *s, bool *wait)
+{
+  if (io->status != 0 || !nvme_status_is_retryable (s->status))
     return false;
-  if ((s->status & NVME_STATUS_CODE_MASK) == NVME_SC_NOT_READY)
-    nanosleep (&ts, NULL);
-  return true;
+  if ((s->status & NVME_STATUS_CODE_MASK) != NVME_SC_NOT_READY)
+    return s->attempts < NVME_ATTEMPTS;
+  *wait = true;
+  return may_become_ready (io, s);
 }
 
 /* Those that are done, without the lock; returns those to be posted again,
@@ -146,11 +160,13 @@ try_again (const struct io *io, const struct nvme_slot *s)
 static struct nvme_slot *
 look_at (struct io *io, struct nvme_queue *q, struct nvme_slot **done)
 {
+  const struct timespec ts = { .tv_nsec = NOT_READY_MS * 1000000 };
   struct nvme_slot *again = NULL, *s;
+  bool wait = false;
 
   while ((s = *done) != NULL) {
     if ((s->status & NVME_STATUS_CODE_MASK) != 0) {
-      if (try_again (io, s)) {
+      if (try_again (io, s, &wait)) {
         *done = s->next;
         s->next = again;
         again = s;
@@ -162,6 +178,8 @@ look_at (struct io *io, struct nvme_queue *q, struct nvme_slot **done)
       io->finish (io, q, s);
     done = &s->next;
   }
+  if (again != NULL && wait)
+    nanosleep (&ts, NULL);
   return again;
 }
 
@@ -215,6 +233,7 @@ run (struct io *io, int *err)
     return -1;
   }
   nvme_request_init (&rq, q);
+  rq.gone = &io->ns->gone;
   drive (io, q, &rq);
   nvme_request_fini (&rq);
   *err = nvme_status_errno (io->status);

@@ -52,7 +52,7 @@ nvme_list (struct nvme *n, uint32_t after, uint32_t *nsid, unsigned max,
   }
   if (after >= NVME_NSID_ALL - 1)
     return 0;
-  if (n->version < 0x010100)
+  if (n->version < NVME_VERSION (1, 1))
     return list_by_trying (n, after, nsid, max, err);
   if (nvme_identify (n, NVME_CNS_ACTIVE_LIST, after, list, err) == -1)
     return -1;
@@ -70,20 +70,47 @@ nvme_list (struct nvme *n, uint32_t after, uint32_t *nsid, unsigned max,
 /* ------------------------------------------------------------------ */
 /* What */
 
+/* An admin command as nvme_admin, or as nvme_admin_locked. */
+typedef int (*admin_fn) (struct nvme *n, const struct nvme_sqe *sqe, void *buf,
+                         size_t count, uint32_t *result, int *err);
+
+/* The identity of those that have neither NGUID nor EUI64: a UUID, if they
+ * have that.
+ */
 static int
-examine (struct nvme *n, uint32_t nsid, struct nvme_namespace_data *data,
-         enum nvme_identify_status *status, int *err)
+ask_uuid (struct nvme *n, uint32_t nsid, admin_fn admin,
+          struct nvme_namespace_data *data, void *buf, int *err)
 {
+  const struct nvme_sqe sqe =
+    nvme_command_identify (NVME_CNS_DESCRIPTORS, nsid);
+
+  if (n->version < NVME_VERSION (1, 3))
+    return 0;
+  if (admin (n, &sqe, buf, NVME_DATA_SIZE, NULL, err) == 0)
+    nvme_identify_descriptors (buf, data);
+  else if (*err != EINVAL)
+    return -1;
+  return 0;
+}
+
+static int
+examine (struct nvme *n, uint32_t nsid, admin_fn admin,
+         struct nvme_namespace_data *data, enum nvme_identify_status *status,
+         int *err)
+{
+  const struct nvme_sqe sqe = nvme_command_identify (NVME_CNS_NAMESPACE, nsid);
   CLEANUP_FREE struct nvme_identify_namespace *id = malloc (sizeof *id);
 
   if (id == NULL) {
     *err = ENOMEM;
     return -1;
   }
-  if (nvme_identify (n, NVME_CNS_NAMESPACE, nsid, id, err) == -1)
+  if (admin (n, &sqe, id, sizeof *id, NULL, err) == -1)
     return -1;
   *status = nvme_identify_namespace (id, data);
-  return 0;
+  return *status == NVME_IDENTIFY_OK && !data->has_id ?
+           ask_uuid (n, nsid, admin, data, id, err) :
+           0;
 }
 
 static struct nvme_ns_info
@@ -146,7 +173,7 @@ nvme_ns_open (struct nvme *n, uint32_t nsid, int *err)
   enum nvme_identify_status status;
   struct nvme_ns *ns;
 
-  if (examine (n, nsid, &data, &status, err) == -1) {
+  if (examine (n, nsid, nvme_admin, &data, &status, err) == -1) {
     errno = *err;
     log_error ("nvme %s: cannot identify namespace %u: %m", n->name, nsid);
     return NULL;
@@ -215,25 +242,31 @@ take_over (struct nvme_ns *ns, enum nvme_identify_status status,
   ns->write_protected = data->write_protected;
 }
 
-int
-nvme_ns_refresh (struct nvme_ns *ns, int *err)
+static int
+look_again (struct nvme_ns *ns, admin_fn admin, int *err)
 {
   struct nvme_namespace_data data;
   enum nvme_identify_status status;
 
-  if (!ns->gone) {
-    if (examine (ns->n, ns->nsid, &data, &status, err) == -1) {
-      /* Which is how some say that it is not there. */
-      if (*err != EINVAL && *err != ESHUTDOWN)
-        return -1;
-      status = NVME_IDENTIFY_INACTIVE;
-    }
-    if (ns->n->dead) {
-      *err = ESHUTDOWN;
+  if (examine (ns->n, ns->nsid, admin, &data, &status, err) == -1) {
+    /* Which is how some say that it is not there. */
+    if (*err != EINVAL && *err != ESHUTDOWN)
       return -1;
-    }
-    take_over (ns, status, &data);
+    status = NVME_IDENTIFY_INACTIVE;
   }
+  if (ns->n->dead) {
+    *err = ESHUTDOWN;
+    return -1;
+  }
+  take_over (ns, status, &data);
+  return 0;
+}
+
+int
+nvme_ns_refresh (struct nvme_ns *ns, int *err)
+{
+  if (!ns->gone && look_again (ns, nvme_admin, err) == -1)
+    return -1;
   if (ns->gone) {
     *err = ESHUTDOWN;
     return -1;
@@ -246,6 +279,23 @@ nvme_first_namespace (struct nvme *n)
 {
   LOCK_SCOPE (&n->ns_lock);
   return n->namespaces;
+}
+
+/* One that cannot be told from others now is not written to any more. */
+int
+nvme_verify_namespaces (struct nvme *n, int *err)
+{
+  for (struct nvme_ns *ns = nvme_first_namespace (n); ns != NULL;
+       ns = ns->next) {
+    if (ns->gone || look_again (ns, nvme_admin_locked, err) == 0)
+      continue;
+    if (*err != EIO)
+      return -1;
+    log_error ("nvme %s: namespace %u: cannot be identified after the reset",
+               n->name, ns->nsid);
+    ns->gone = true;
+  }
+  return 0;
 }
 
 void

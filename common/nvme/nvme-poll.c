@@ -418,6 +418,14 @@ nvme_request_wait (struct nvme_request *rq, bool all)
 }
 
 void
+nvme_queue_harvest (struct nvme_queue *q)
+{
+  pthread_mutex_lock (&q->lock);
+  reap (q);
+  pthread_mutex_unlock (&q->lock);
+}
+
+void
 nvme_queue_look (struct nvme_queue *q)
 {
   uint64_t value;

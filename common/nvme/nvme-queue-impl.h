@@ -8,7 +8,7 @@
 
 #include "nvme/nvme-queue.h"
 
-/* A command id is the index of its slot and a number of uses. */
+/* A command id is the index of its slot and how often that was posted. */
 #define NVME_CID_INDEX_BITS 12
 #define NVME_CID_INDEX_MASK ((1u << NVME_CID_INDEX_BITS) - 1)
 
@@ -16,6 +16,12 @@
 #define NVME_ATTEMPTS 3
 /* How often the controller is reset for a command. */
 #define NVME_HUNG_MOST 2
+
+static inline bool
+nvme_request_is_gone (const struct nvme_request *rq)
+{
+  return rq != NULL && rq->gone != NULL && *rq->gone;
+}
 
 static inline unsigned
 nvme_queue_nslots (const struct nvme_queue *q)

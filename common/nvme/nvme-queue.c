@@ -149,7 +149,9 @@ nvme_queue_start (struct nvme_queue *q)
 
     if (s->state != NVME_SLOT_POSTED)
       continue;
-    if (s->once && s->attempts > 0)
+    if (nvme_request_is_gone (s->owner))
+      nvme_slot_complete (q, s, NVME_SC_INVALID_NAMESPACE);
+    else if (s->once && s->attempts > 0)
       nvme_slot_complete (q, s, NVME_SC_RESET);
     else if (s->attempts < NVME_ATTEMPTS && s->hung < NVME_HUNG_MOST)
       nvme_queue_push (q, s);

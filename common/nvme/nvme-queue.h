@@ -52,7 +52,7 @@ struct nvme_slot {
   size_t memory; /* bytes of data that it has, from its first page on */
   uint32_t result;
   uint16_t status; /* of the completion, without phase */
-  uint16_t cid;    /* its index, and a number that changes with each use */
+  uint16_t cid;    /* its index, and a number that changes with each post */
   uint16_t npages; /* of data and of list */
   uint16_t *pages;
   uint8_t attempts; /* how often it was posted */
@@ -133,10 +133,14 @@ extern void nvme_queue_free_memory (struct nvme_queue *q);
 
 /* The device is about to use the queue, which is empty; or was reset.  What
  * was posted before is posted again, unless it was too often, or was late
- * for a second time (then it failed), or nobody waits for it.
+ * for a second time, or is for what is gone (then it failed), or nobody waits
+ * for it.
  */
 extern void nvme_queue_clear (struct nvme_queue *q);
 extern void nvme_queue_start (struct nvme_queue *q);
+
+/* The device was disabled: take what it completed before. */
+extern void nvme_queue_harvest (struct nvme_queue *q);
 
 /* Nobody looks at the rings or writes doorbells afterwards. */
 extern void nvme_queue_stop (struct nvme_queue *q);
@@ -163,11 +167,14 @@ extern void nvme_queue_note_hung (struct nvme_queue *q, uint64_t limit_ns);
 /* Look once, if nobody else does. */
 extern void nvme_queue_look (struct nvme_queue *q);
 
-/* Post a command that nobody waits for; false if there is no slot.  When
- * it completes it is in events.
+/* Post a command that nobody waits for; false if there is no slot.  When an
+ * EVENT completes it is in events.
  */
-extern bool nvme_queue_post_event (struct nvme_queue *q,
-                                   const struct nvme_sqe *sqe);
+extern bool nvme_queue_post_alone (struct nvme_queue *q,
+                                   const struct nvme_sqe *sqe, bool event);
+
+/* Is one for an event at the device? */
+extern bool nvme_queue_awaits_event (struct nvme_queue *q);
 
 /* ------------------------------------------------------------------ */
 
@@ -176,7 +183,11 @@ struct nvme_request {
   struct nvme_slot *done; /* completed, to be collected */
   unsigned posted;
   uint64_t deadline_ns; /* clock_ns; 0: there is none */
-  bool all;             /* wait for all, not for any */
+  /* What the commands are for is not there any more, or another disk: they
+   * are not given.  Or NULL.
+   */
+  const _Atomic bool *gone;
+  bool all; /* wait for all, not for any */
   bool sleeping;
   struct nvme_request *next; /* sleepers */
   pthread_cond_t cond;

@@ -5,9 +5,12 @@
  * A command that takes too long is aborted; if it does not end then either,
  * the controller is reset and all that was in flight is posted again.  What
  * is late once more fails, by another reset: its memory is the device's
- * until then.  To post again is safe for writes: a controller that is disabled has ended all commands,
- * so that none of before can take effect later; and who waits for a write
- * has not heard of its end yet, so that nobody can have built on it.
+ * until then.
+ *
+ * To post again is safe for writes: a controller that is disabled has ended
+ * all commands, so that none of before can take effect later; who waits for a
+ * write has not heard of its end yet, so that nobody can have built on it; and
+ * it is the same disk (nvme_verify_namespaces).
  */
 
 #include <config.h>
@@ -50,17 +53,26 @@ nvme_give_back (struct nvme *n)
 }
 
 static int
+bring_back (struct nvme *n, int *err)
+{
+  if (nvme_bring_up (n, false, err) == 0 &&
+      nvme_verify_namespaces (n, err) == 0)
+    return 0;
+  nvme_queue_stop (&n->admin);
+  nvme_queue_flush_posted (&n->admin, NVME_SC_RESET);
+  return -1;
+}
+
+static int
 reset (struct nvme *n)
 {
   int err;
 
-  if (nvme_bring_up (n, false, &err) == 0)
+  if (bring_back (n, &err) == 0)
     return 0;
-  nvme_queue_stop (&n->admin);
-  nvme_queue_flush_posted (&n->admin, NVME_SC_RESET);
-  if (err == ESHUTDOWN || n->hw->ops->reset (n->hw, &err) == -1)
+  if (err == ESHUTDOWN || nvme_reset_function (n, &err) == -1)
     return -1;
-  return nvme_bring_up (n, false, &err);
+  return bring_back (n, &err);
 }
 
 void
@@ -70,13 +82,14 @@ nvme_recover (struct nvme *n, const char *reason)
 
   log_error ("nvme %s: resetting the controller: %s", n->name, reason);
   n->resets++;
-  n->trouble = false;
+  n->no_events = false;
   /* Whoever has admin_lock waits for a command. */
   nvme_queue_stop (&n->admin);
   nvme_queue_flush_posted (&n->admin, NVME_SC_RESET);
   for (unsigned i = 0; i < n->nio; i++)
     nvme_queue_stop (&n->io[i]);
   pthread_mutex_lock (&n->admin_lock);
+  n->trouble = false;
   r = reset (n);
   pthread_mutex_unlock (&n->admin_lock);
   if (r == -1) {
@@ -126,33 +139,27 @@ find_late (struct nvme *n, struct nvme_queue *q, struct late *late)
 }
 
 static void
-recover_from_late (struct nvme *n, const char *reason)
+recover_from_late (struct nvme *n)
 {
   for (unsigned i = 0; i < n->nio; i++)
     nvme_queue_note_hung (&n->io[i], limit_ns (n));
-  nvme_recover (n, reason);
+  nvme_recover (n, "a command does not end");
 }
 
-/* Returns false if the controller was reset. */
-static bool
-handle_late (struct nvme *n, const struct late *late)
+/* Nobody waits for the answer to an abort: what matters is whether the command
+ * ends.
+ */
+static void
+abort_late (struct nvme *n, const struct late *late)
 {
   const struct nvme_sqe sqe = nvme_command_abort (late->qid, late->cid);
-  int err;
 
-  if (late->hopeless) {
-    recover_from_late (n, "a command does not end");
-    return false;
-  }
   log_error ("nvme %s: queue %u: command %u takes more than %u seconds: "
              "aborting it",
              n->name, late->qid, late->cid, n->o.command_seconds);
   n->timeouts++;
   n->aborts++;
-  if (nvme_admin (n, &sqe, NULL, 0, NULL, &err) == 0 || err != ETIMEDOUT)
-    return true;
-  recover_from_late (n, "it does not answer");
-  return false;
+  nvme_queue_post_alone (&n->admin, &sqe, false);
 }
 
 void
@@ -162,8 +169,11 @@ nvme_check_timeouts (struct nvme *n)
 
   for (unsigned i = 0; i < n->nio; i++) {
     while (find_late (n, &n->io[i], &late)) {
-      if (!handle_late (n, &late) || n->dead)
+      if (late.hopeless) {
+        recover_from_late (n);
         return;
+      }
+      abort_late (n, &late);
     }
   }
 }

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/align.h"
+#include "base/cleanup.h"
 #include "base/clock.h"
 #include "nvme/nvme-command.h"
 #include "nvme/nvme-prp.h"
@@ -62,8 +63,6 @@ nvme_slot_take (struct nvme_queue *q)
     s->attempts = s->hung = 0;
     s->once = false;
     s->event = false;
-    /* A late completion of its last use is not one of this. */
-    s->cid = (uint16_t) (s->cid + (1u << NVME_CID_INDEX_BITS));
   }
   return s;
 }
@@ -212,6 +211,8 @@ nvme_queue_push (struct nvme_queue *q, struct nvme_slot *s)
 {
   const uint32_t tail = q->tail;
 
+  /* A late completion of the last time is not one of this. */
+  s->cid = (uint16_t) (s->cid + (1u << NVME_CID_INDEX_BITS));
   s->sqe.cid = le16_put (s->cid);
   s->attempts++;
   s->aborting = false;
@@ -232,6 +233,8 @@ nvme_request_post (struct nvme_request *rq, struct nvme_slot *s)
   rq->posted++;
   if (q->dead)
     nvme_slot_complete (q, s, NVME_SC_DEVICE_GONE);
+  else if (nvme_request_is_gone (rq))
+    nvme_slot_complete (q, s, NVME_SC_INVALID_NAMESPACE);
   else if (q->live)
     nvme_queue_push (q, s);
 }
@@ -245,7 +248,8 @@ nvme_request_ring (struct nvme_request *rq)
 }
 
 bool
-nvme_queue_post_event (struct nvme_queue *q, const struct nvme_sqe *sqe)
+nvme_queue_post_alone (struct nvme_queue *q, const struct nvme_sqe *sqe,
+                       bool event)
 {
   struct nvme_slot *s;
   bool done = false;
@@ -253,7 +257,7 @@ nvme_queue_post_event (struct nvme_queue *q, const struct nvme_sqe *sqe)
   pthread_mutex_lock (&q->lock);
   if (q->live && (s = nvme_slot_take (q)) != NULL) {
     s->sqe = *sqe;
-    s->event = true;
+    s->event = event;
     s->state = NVME_SLOT_POSTED;
     q->posted++;
     nvme_queue_push (q, s);
@@ -262,6 +266,17 @@ nvme_queue_post_event (struct nvme_queue *q, const struct nvme_sqe *sqe)
   }
   pthread_mutex_unlock (&q->lock);
   return done;
+}
+
+bool
+nvme_queue_awaits_event (struct nvme_queue *q)
+{
+  LOCK_SCOPE (&q->lock);
+  for (unsigned i = 0; i < nvme_queue_nslots (q); i++) {
+    if (q->slots[i].state == NVME_SLOT_POSTED && q->slots[i].event)
+      return true;
+  }
+  return false;
 }
 
 struct nvme_slot *

@@ -32,13 +32,14 @@ nvme_tell_host_id (struct nvme *n, int *err)
 
 /* ------------------------------------------------------------------ */
 
-/* Why nobody knows what became of a command that ended so; else 0. */
+/* Why it was not the namespace that ended a command so; else 0. */
 static int
 errno_of_no_answer (uint16_t status)
 {
   switch (status & NVME_STATUS_CODE_MASK) {
   case NVME_SC_TIMED_OUT:
   case NVME_SC_DEVICE_GONE:
+  case NVME_SC_INVALID_NAMESPACE:
   case NVME_SC_RESET:
   case NVME_SC_ABORT_REQUESTED:
     return nvme_status_errno (status);
@@ -49,13 +50,15 @@ errno_of_no_answer (uint16_t status)
 
 /* The status of the command, which is given once. */
 static uint16_t
-run (struct nvme_queue *q, const struct nvme_sqe *sqe, void *buf, size_t count)
+run (struct nvme_ns *ns, const struct nvme_sqe *sqe, void *buf, size_t count)
 {
+  struct nvme_queue *q = nvme_queue_of_thread (ns->n);
   struct nvme_request rq;
   uint16_t status = NVME_SC_DEVICE_GONE;
   struct nvme_slot *s;
 
   nvme_request_init (&rq, q);
+  rq.gone = &ns->gone;
   pthread_mutex_lock (&q->lock);
   s = nvme_request_get (&rq, count, true);
   if (s != NULL) {
@@ -90,16 +93,11 @@ nvme_reservation (struct nvme_ns *ns, uint8_t opcode, uint32_t cdw10,
     .cdw11 = le32_put (cdw11),
   };
 
-  if (ns->gone) {
-    *err = ESHUTDOWN;
-    return -1;
-  }
   if (count % 4 != 0 || count > ns->n->max_part) {
     *err = EINVAL;
     return -1;
   }
-  *status = run (nvme_queue_of_thread (ns->n), &sqe, buf, count) &
-            NVME_STATUS_CODE_MASK;
+  *status = run (ns, &sqe, buf, count) & NVME_STATUS_CODE_MASK;
   *err = errno_of_no_answer (*status);
   return *err == 0 ? 0 : -1;
 }

@@ -25,6 +25,10 @@ enum {
   NVME_REG_DOORBELLS = 0x1000,
 };
 
+/* Of the register VS. */
+#define NVME_VERSION(major, minor) \
+  ((uint32_t) (major) << 16 | (uint32_t) (minor) << 8)
+
 /* What reads of a device return that is not there any more. */
 #define NVME_GONE_32 UINT32_MAX
 #define NVME_GONE_64 UINT64_MAX
@@ -124,6 +128,7 @@ enum {
   NVME_CNS_NAMESPACE = 0x00,
   NVME_CNS_CONTROLLER = 0x01,
   NVME_CNS_ACTIVE_LIST = 0x02,
+  NVME_CNS_DESCRIPTORS = 0x03,    /* identities of a namespace */
   NVME_CNS_CONTROLLER_NVM = 0x06, /* limits of the NVM command set */
 };
 
@@ -268,6 +273,17 @@ struct nvme_range {
   le64 slba;       /* 0x08 */
 };
 _Static_assert(sizeof (struct nvme_range) == 16, "range");
+
+/* A descriptor of an identity (Base 5.17.2.3); as many bytes follow as its
+ * length says, and then the next, until one of length 0.
+ */
+struct nvme_id_descriptor {
+  uint8_t nidt;        /* 0x00 */
+  uint8_t nidl;        /* 0x01 */
+  uint8_t reserved[2]; /* 0x02 */
+};
+_Static_assert(sizeof (struct nvme_id_descriptor) == 4, "descriptor");
+#define NVME_NIDT_UUID 3
 
 #define NVME_RANGES_MAX 256 /* in a command */
 

@@ -21,7 +21,7 @@ static const struct known {
   { NVME_SC_INVALID_OPCODE, false, EOPNOTSUPP, "invalid opcode" },
   { NVME_SC_INVALID_FIELD, false, EINVAL, "invalid field in command" },
   { NVME_SC_DATA_TRANSFER, true, EIO, "data transfer error" },
-  { NVME_SC_POWER_LOSS, false, ESHUTDOWN, "power loss" },
+  { NVME_SC_POWER_LOSS, true, EIO, "power loss" },
   { NVME_SC_INTERNAL, true, EIO, "internal error" },
   { NVME_SC_ABORT_REQUESTED, true, ETIMEDOUT, "command aborted" },
   { NVME_SC_SQ_DELETED, true, EIO, "submission queue deleted" },

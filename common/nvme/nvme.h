@@ -117,9 +117,10 @@ extern int nvme_trim (struct nvme_ns *ns, uint64_t count, uint64_t offset,
 /* A command of reservations (Base 7.2 to 7.6) with the dwords 10 and 11,
  * and COUNT bytes of data, a multiple of 4 and at most what a command
  * transfers, to or from the device as OPCODE says.  0 with the code of its
- * completion in *STATUS, whatever that is; -1 with *err if it is not known
- * what became of it (ESHUTDOWN, ETIMEDOUT; EIO: the controller was reset):
- * it is never given twice.
+ * completion in *STATUS, whatever that is; -1 with *err if there is none:
+ * ESHUTDOWN, ETIMEDOUT, EIO (the controller was reset).  It is never given
+ * twice; but for ESHUTDOWN because the namespace is gone nobody knows what
+ * became of it then.
  */
 extern int nvme_reservation (struct nvme_ns *ns, uint8_t opcode, uint32_t cdw10,
                              uint32_t cdw11, void *buf, size_t count,

@@ -24,6 +24,7 @@
 static char *path; /* pr-socket= */
 static struct uuid host_id;
 
+static struct nvme *controller;
 static struct nvme_ns *ns;
 static struct pr_nvme *reservations;
 static struct pr_socket *pr_socket;
@@ -87,14 +88,33 @@ nvme_pr_configure (uint32_t nsid, struct nvme_options *o)
 
 /* ------------------------------------------------------------------ */
 
+/* A namespace that was detached may be there again.  OPAQUE: its number. */
+static bool
+is_back (const uint32_t *nsid)
+{
+  struct nvme_ns_info info;
+  struct nvme_ns *again;
+  int err;
+
+  nvme_ns_get_info (ns, &info);
+  if (!info.gone)
+    return false;
+  again = nvme_ns_open (controller, *nsid, &err);
+  if (again != NULL)
+    ns = again;
+  return again != NULL;
+}
+
 static int
 give (void *opaque, uint8_t opcode, uint32_t cdw10, uint32_t cdw11, void *buf,
       size_t count, uint16_t *status)
 {
-  int err;
+  int err, r;
 
-  if (nvme_reservation (opaque, opcode, cdw10, cdw11, buf, count, status,
-                        &err) == 0)
+  do
+    r = nvme_reservation (ns, opcode, cdw10, cdw11, buf, count, status, &err);
+  while (r == -1 && err == ESHUTDOWN && is_back (opaque));
+  if (r == 0)
     return 0;
   errno = err;
   return -1;
@@ -103,6 +123,7 @@ give (void *opaque, uint8_t opcode, uint32_t cdw10, uint32_t cdw11, void *buf,
 static int
 open_reservations (struct nvme *n, uint32_t nsid, const struct nvme_options *o)
 {
+  static uint32_t served;
   struct nvme_info info;
   struct nvme_ns_info ns_info;
   char name[32];
@@ -113,6 +134,8 @@ open_reservations (struct nvme *n, uint32_t nsid, const struct nvme_options *o)
   };
   int err;
 
+  controller = n;
+  served = nsid;
   ns = nvme_ns_open (n, nsid, &err);
   if (ns == NULL)
     return -1;
@@ -121,7 +144,7 @@ open_reservations (struct nvme *n, uint32_t nsid, const struct nvme_options *o)
   snprintf (name, sizeof name, "namespace %u", (unsigned) nsid);
   setup.rescap = info.reservations ? ns_info.rescap : 0;
   setup.long_host_id = info.long_host_id;
-  setup.opaque = ns;
+  setup.opaque = &served;
   reservations = pr_nvme_create (&setup);
   return reservations != NULL ? 0 : -1;
 }
@@ -141,6 +164,13 @@ void
 nvme_pr_stop (void)
 {
   pr_socket_close (pr_socket);
+  pr_socket = NULL;
   pr_nvme_free (reservations);
+  reservations = NULL;
+}
+
+void
+nvme_pr_unload (void)
+{
   free (path);
 }

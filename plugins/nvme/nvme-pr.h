@@ -26,7 +26,9 @@ extern int nvme_pr_configure (uint32_t nsid, struct nvme_options *o);
 extern int nvme_pr_start (struct nvme *n, uint32_t nsid,
                           const struct nvme_options *o);
 
-/* Also if it was not started. */
+/* Also if it was not started, or was stopped. */
 extern void nvme_pr_stop (void);
+
+extern void nvme_pr_unload (void);
 
 #endif /* DISKSTACK_NVME_PR_H */

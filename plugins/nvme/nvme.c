@@ -177,6 +177,36 @@ nvme_get_ready (void)
   return group != NULL ? nvme_socket_bind (status_path) : -1;
 }
 
+/* What there is beside clients. */
+static int
+start (void)
+{
+  char name[16];
+
+  if (nvme_socket_start (controller) == -1)
+    return -1;
+  snprintf (name, sizeof name, "%" PRIu32, only);
+  if (only != 0 && glue_plugin_preopen (&exports, name) == -1)
+    return -1;
+  return nvme_pr_start (controller, only, &options);
+}
+
+/* While the controller answers who waits there. */
+static void
+nvme_cleanup (void)
+{
+  nvme_pr_stop ();
+}
+
+static void
+close_controller (void)
+{
+  glue_plugin_unload (&exports);
+  nvme_socket_close ();
+  nvme_close (controller);
+  controller = NULL;
+}
+
 /* Memory that the device uses belongs to one process, and threads too. */
 static int
 nvme_after_fork (void)
@@ -193,32 +223,20 @@ nvme_after_fork (void)
     hw->ops->close (hw);
     return -1;
   }
-  if (nvme_socket_start (controller) == -1)
-    return -1;
-  if (only != 0) {
-    char name[16];
-
-    snprintf (name, sizeof name, "%" PRIu32, only);
-    if (glue_plugin_preopen (&exports, name) == -1)
-      return -1;
-  }
-  return nvme_pr_start (controller, only, &options);
-}
-
-/* While the controller answers who waits there. */
-static void
-nvme_cleanup (void)
-{
-  nvme_pr_stop ();
+  if (start () == 0)
+    return 0;
+  /* Nobody else does it then. */
+  nvme_cleanup ();
+  close_controller ();
+  return -1;
 }
 
 static void
 nvme_unload (void)
 {
-  glue_plugin_unload (&exports);
-  nvme_socket_close ();
+  close_controller ();
+  nvme_pr_unload ();
   free (status_path);
-  nvme_close (controller);
   vfio_group_close (group);
 }
 

@@ -158,6 +158,8 @@ identify_controller (struct emulated *e, const struct nvme_sqe *sqe)
     oncs |= NVME_ONCS_RESERVATIONS;
   memset (&id, 0, sizeof id);
   memcpy (id.sn, "EMULATED-1          ", sizeof id.sn);
+  if (o->serial != 0)
+    id.sn[9] = o->serial;
   memset (id.mn, ' ', sizeof id.mn);
   memcpy (id.mn, "Emulated NVMe", 13);
   memcpy (id.fr, "1.0     ", sizeof id.fr);
@@ -211,9 +213,25 @@ identify_namespace (struct emulated *e, const struct nvme_sqe *sqe)
     id.nsattr = e->o.nsattr;
     id.lbaf[0].lbads = (uint8_t) log2_of (e->o.lba_size);
     id.lbaf[0].ms = le16_put (e->o.metadata);
-    memset (id.nguid, ns->id, sizeof id.nguid);
+    if (!e->o.uuid_only)
+      memset (id.nguid, ns->id, sizeof id.nguid);
   }
   answer (e, sqe, &id, sizeof id);
+}
+
+/* A descriptor that nobody knows, and the UUID if there is one. */
+static void
+identify_descriptors (struct emulated *e, const struct nvme_sqe *sqe)
+{
+  const struct emulated_ns *ns = &e->ns[le32_get (sqe->nsid) - 1];
+  uint8_t list[NVME_DATA_SIZE] = { 0x77, 3, 0, 0, 1, 2, 3 };
+
+  if (e->o.uuid_only) {
+    list[7] = NVME_NIDT_UUID;
+    list[8] = 16;
+    memset (list + 11, ns->id, 16);
+  }
+  answer (e, sqe, list, sizeof list);
 }
 
 static void
@@ -242,6 +260,12 @@ identify (struct emulated *e, const struct nvme_sqe *sqe)
   case NVME_CNS_ACTIVE_LIST:
     if (e->o.version >= 0x010100) {
       identify_list (e, sqe);
+      return;
+    }
+    break;
+  case NVME_CNS_DESCRIPTORS:
+    if (le32_get (sqe->nsid) - 1 < e->o.nn) {
+      identify_descriptors (e, sqe);
       return;
     }
     break;
@@ -486,6 +510,7 @@ execute_blocks (struct emulated *e, struct emulated_ns *ns,
     memset (data, 0, count);
     return NVME_SC_SUCCESS;
   }
+  e->counts.writes += sqe->opcode == NVME_CMD_WRITE;
   e->counts.largest = (uint32_t) max_u64 (e->counts.largest, count);
   if (e->o.mdts != 0 && count > UINT64_C (4096) << e->o.mpsmin << e->o.mdts) {
     emulated_error (e, "transfer beyond MDTS");
@@ -559,6 +584,14 @@ execute_io (struct emulated *e, unsigned qid, const struct nvme_sqe *sqe)
     status = NVME_SC_SUCCESS;
   }
   emulated_complete (e, qid, le16_get (sqe->cid), status, 0);
+}
+
+void
+emulated_execute_late (struct emulated *e)
+{
+  for (unsigned i = 0; i < e->nlate; i++)
+    emulated_execute (e, e->late[i].qid, &e->late[i].sqe);
+  e->nlate = 0;
 }
 
 void

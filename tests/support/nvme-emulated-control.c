@@ -20,6 +20,21 @@ nvme_emulated_fault (struct nvme_hw *hw, const struct nvme_emulated_fault *f)
   e->fault = *f;
 }
 
+struct nvme_emulated_options *
+nvme_emulated_options (struct nvme_hw *hw)
+{
+  return &to_emulated (hw)->o;
+}
+
+void
+nvme_emulated_break (struct nvme_hw *hw)
+{
+  struct emulated *e = to_emulated (hw);
+
+  LOCK_SCOPE (&e->lock);
+  e->csts |= NVME_CSTS_CFS;
+}
+
 bool
 nvme_emulated_fault_done (struct nvme_hw *hw)
 {
@@ -60,9 +75,7 @@ nvme_emulated_release (struct nvme_hw *hw)
   struct emulated *e = to_emulated (hw);
 
   LOCK_SCOPE (&e->lock);
-  for (unsigned i = 0; i < e->nlate; i++)
-    emulated_execute (e, e->late[i].qid, &e->late[i].sqe);
-  e->nlate = 0;
+  emulated_execute_late (e);
 }
 
 unsigned

@@ -54,7 +54,8 @@ struct emulated {
   _Atomic bool gone;
 
   uint32_t cc, csts, aqa;
-  bool shut_down; /* orderly, since it was enabled */
+  uint64_t ready_ns; /* clock_ns: when it becomes so */
+  bool shut_down;    /* orderly, since it was enabled */
   uint64_t asq, acq;
   _Atomic uint32_t doorbell[2 * EMULATED_QUEUES];
   _Atomic uint64_t ndoorbells;
@@ -82,6 +83,8 @@ struct emulated {
   uint8_t host_id[16]; /* feature 0x81 */
 
   struct nvme_emulated_fault fault;
+  uint16_t stale_cid;
+  bool has_stale;
   bool no_abort, never_ready, no_reset;
   unsigned errors, dma_errors;
   struct nvme_emulated_counts counts;
@@ -132,6 +135,9 @@ extern uint16_t emulated_reservation (struct emulated *e,
                                       const struct nvme_sqe *sqe);
 extern bool emulated_allows (const struct emulated *e,
                              const struct emulated_ns *ns, uint8_t opcode);
+
+/* Those that are LATE. */
+extern void emulated_execute_late (struct emulated *e);
 
 /* Tell what is pending, if a request for events is there. */
 extern void emulated_tell_events (struct emulated *e);

@@ -145,6 +145,16 @@ fault_matches (struct emulated *e, unsigned qid, const struct nvme_sqe *sqe)
   return true;
 }
 
+/* The next command after a STALE fault? */
+static bool
+is_after_stale (struct emulated *e, const struct nvme_sqe *sqe)
+{
+  const bool after = e->has_stale && sqe->opcode == e->fault.opcode;
+
+  e->has_stale &= !after;
+  return after;
+}
+
 static void
 keep_late (struct emulated *e, unsigned qid, const struct nvme_sqe *sqe)
 {
@@ -176,6 +186,11 @@ fail_so (struct emulated *e, unsigned qid, const struct nvme_sqe *sqe)
   switch (e->fault.kind) {
   case NVME_FAULT_STATUS:
     emulated_complete (e, qid, cid, e->fault.status, 0);
+    break;
+  case NVME_FAULT_STALE:
+    emulated_complete (e, qid, cid, e->fault.status, 0);
+    e->stale_cid = cid;
+    e->has_stale = true;
     break;
   case NVME_FAULT_LATE:
     keep_late (e, qid, sqe);
@@ -247,7 +262,9 @@ step (struct emulated *e, unsigned qid)
   sqe = *p;
   q->sq_head = (q->sq_head + 1) % q->sq_size;
   e->counts.commands++;
-  if (fault_matches (e, qid, &sqe))
+  if (is_after_stale (e, &sqe))
+    emulated_complete (e, qid, e->stale_cid, 0, 0);
+  else if (fault_matches (e, qid, &sqe))
     fail_so (e, qid, &sqe);
   else
     emulated_execute (e, qid, &sqe);

@@ -143,25 +143,51 @@ set_up_admin (struct emulated *e)
 }
 
 static void
+enable (struct emulated *e)
+{
+  e->shut_down = false;
+  if (e->never_ready)
+    return;
+  if ((e->cc >> 7 & 0xf) < e->o.mpsmin)
+    emulated_error (e, "page size of CC is too small");
+  set_up_admin (e);
+  e->ready_ns = clock_ns () + e->o.rise_ms * CLOCK_MILLISECOND;
+}
+
+static void
+see_whether_ready (struct emulated *e)
+{
+  if (e->cc & NVME_CC_EN && e->ready_ns != 0 && clock_ns () >= e->ready_ns)
+    e->csts |= NVME_CSTS_RDY;
+}
+
+static void
+disable (struct emulated *e)
+{
+  if (e->ready_ns != 0 &&
+      !(e->csts & (NVME_CSTS_RDY | NVME_CSTS_CFS | NVME_CSTS_SHST_MASK)))
+    emulated_error (e, "disabled while it becomes ready");
+  if (e->o.finishes)
+    emulated_execute_late (e);
+  if (e->o.replace_at_reset != 0)
+    e->ns[e->o.replace_at_reset - 1].id ^= 0x80;
+  forget_all (e);
+  e->csts = e->o.stuck ? NVME_CSTS_RDY : 0;
+  e->ready_ns = 0;
+  e->counts.resets++;
+}
+
+static void
 write_cc (struct emulated *e, uint32_t cc)
 {
   const uint32_t was = e->cc;
 
   e->cc = cc;
-  if (!(was & NVME_CC_EN) && cc & NVME_CC_EN && !e->never_ready) {
-    if ((cc >> 7 & 0xf) < e->o.mpsmin)
-      emulated_error (e, "page size of CC is too small");
-    set_up_admin (e);
-    e->csts |= NVME_CSTS_RDY;
-  }
-  if (was & NVME_CC_EN && !(cc & NVME_CC_EN)) {
-    forget_all (e);
-    e->csts = 0;
-    e->counts.resets++;
-  }
   if (!(was & NVME_CC_EN) && cc & NVME_CC_EN)
-    e->shut_down = false;
-  if (cc & NVME_CC_SHN_MASK) {
+    enable (e);
+  if (was & NVME_CC_EN && !(cc & NVME_CC_EN))
+    disable (e);
+  if (cc & NVME_CC_SHN_MASK && !e->o.no_shutdown) {
     e->shut_down = true;
     e->csts = (e->csts & ~NVME_CSTS_SHST_MASK) | NVME_CSTS_SHST_DONE;
   }
@@ -192,6 +218,7 @@ emulated_read32 (struct nvme_hw *hw, uint32_t offset)
   LOCK_SCOPE (&e->lock);
   if (e->gone)
     return UINT32_MAX;
+  see_whether_ready (e);
   value = value_of (e, offset);
   return m != NULL ? m->reg (m->opaque, offset, value) : value;
 }
@@ -276,6 +303,10 @@ emulated_set_vectors (struct nvme_hw *hw, unsigned n, const int *fd, int *err)
   LOCK_SCOPE (&e->lock);
   if (n > hw->nvectors || (n > 0 && e->cc & NVME_CC_EN))
     emulated_error (e, "set_vectors (%u)", n);
+  if (e->o.few_vectors && n > e->o.vectors_had) {
+    *err = ENOSPC;
+    return -1;
+  }
   e->nfds = n;
   if (n > 0)
     memcpy (e->fd, fd, n * sizeof *fd);
@@ -305,7 +336,10 @@ emulated_reset (struct nvme_hw *hw, int *err)
   forget_all (e);
   e->cc = e->csts = e->aqa = 0;
   e->asq = e->acq = 0;
+  e->ready_ns = 0;
   e->nfds = 0;
+  e->o.stuck = false;
+  e->never_ready &= !e->o.heals;
   e->counts.resets++;
   return 0;
 }
@@ -316,6 +350,7 @@ write_report (struct emulated *e, struct nvme_emulated_report *r)
   r->errors = e->errors;
   r->dma_errors = e->dma_errors;
   r->shut_down = e->shut_down;
+  r->writes = e->counts.writes;
   r->disabled = !(e->cc & NVME_CC_EN);
   for (unsigned i = 0; i < EMULATED_REGIONS; i++)
     r->dma_leaked += e->region[i].va != NULL;
@@ -391,7 +426,9 @@ nvme_emulated_create (const struct nvme_emulated_options *o)
   e->hw = (struct nvme_hw){
     .ops = &emulated_ops,
     .name = (char *) "emulated",
-    .bar_size = 0x1000 + (2 * 4 * EMULATED_QUEUES << e->o.dstrd),
+    .bar_size = e->o.bar_size != 0 ?
+                  e->o.bar_size :
+                  0x1000 + (2 * 4 * EMULATED_QUEUES << e->o.dstrd),
     .nvectors = e->o.no_vectors ? 0 : e->o.vectors,
   };
   e->removal_fd = -1;
@@ -407,6 +444,10 @@ nvme_emulated_create (const struct nvme_emulated_options *o)
                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (ns->data == MAP_FAILED)
       abort ();
+  }
+  if (e->o.enabled_before) {
+    e->cc = NVME_CC_EN;
+    e->ready_ns = clock_ns () + e->o.rise_ms * CLOCK_MILLISECOND;
   }
   pthread_mutex_init (&e->lock, NULL);
   pthread_cond_init (&e->work, NULL);

@@ -25,6 +25,7 @@ struct nvme_emulated_report {
   bool shut_down;      /* CC.SHN, at last */
   bool disabled;       /* CC.EN is 0 */
   unsigned dma_leaked; /* blocks that were not freed */
+  uint64_t writes;     /* that were executed */
 };
 
 /* Changes what the driver is told: registers of 32 bits, data that admin
@@ -61,6 +62,23 @@ struct nvme_emulated_options {
   bool short_host_id; /* 64 bits */
   uint16_t npwg;
 
+  bool uuid_only;    /* namespaces have no other identity */
+  char serial;       /* the last character of the serial number; 0: '1' */
+  uint32_t bar_size; /* 0: as much as is needed */
+
+  /* Becoming ready takes so long, and must not be interrupted. */
+  unsigned rise_ms;
+  bool enabled_before; /* somebody has left it so, a moment ago */
+  /* It stays ready when it is disabled, and what is never ready does not
+   * become so, until the function is reset.
+   */
+  bool stuck, heals;
+  bool no_shutdown; /* which never ends */
+  bool few_vectors; /* the machine has only VECTORS_HAD */
+  unsigned vectors_had;
+  bool finishes;             /* what is LATE is done when it is disabled */
+  uint32_t replace_at_reset; /* this namespace; 0: none */
+
   /* Commands are executed by who writes the doorbell. */
   bool no_thread;
   /* Reads and writes move no data. */
@@ -75,8 +93,17 @@ struct nvme_emulated_options {
 extern struct nvme_hw *
 nvme_emulated_create (const struct nvme_emulated_options *o);
 
+/* What it is like, to be changed while the driver does nothing. */
+extern struct nvme_emulated_options *nvme_emulated_options (struct nvme_hw *hw);
+
+/* CSTS.CFS, now. */
+extern void nvme_emulated_break (struct nvme_hw *hw);
+
 enum nvme_fault {
   NVME_FAULT_STATUS,       /* not executed, ends with a status */
+  NVME_FAULT_STALE,        /* the same, and the next one of the opcode is not
+                            * executed and has its completion, with success
+                            */
   NVME_FAULT_LATE,         /* executed and completed by _release */
   NVME_FAULT_LOST,         /* executed, never completed */
   NVME_FAULT_IGNORED,      /* neither */
@@ -143,7 +170,7 @@ extern uint8_t *nvme_emulated_data (struct nvme_hw *hw, uint32_t nsid);
 /* How often the driver did things. */
 struct nvme_emulated_counts {
   uint64_t doorbells, interrupts, commands, resets, aborts;
-  uint64_t flushes, fua, zeroes, deallocates, ranges, sgls, prp_lists;
+  uint64_t writes, flushes, fua, zeroes, deallocates, ranges, sgls, prp_lists;
   uint32_t largest; /* bytes in a read or write */
 };
 extern struct nvme_emulated_counts nvme_emulated_counts (struct nvme_hw *hw);

@@ -208,6 +208,96 @@ START_TEST (left_enabled)
 }
 END_TEST
 
+/* What another system has enabled a moment ago must become ready before it
+ * is disabled.
+ */
+START_TEST (left_rising)
+{
+  struct subject b = { .e = { .enabled_before = true, .rise_ms = 200 } };
+
+  set_up (&b);
+  round_trip (&b, 4096, 0);
+  tear_down (&b);
+}
+END_TEST
+
+START_TEST (shut_down_for_ever)
+{
+  struct subject b = { .e.no_shutdown = true };
+
+  set_up (&b);
+  close_it (&b);
+  ck_assert (log_memory_contains ("does not shut down"));
+  ck_assert (b.report.disabled);
+}
+END_TEST
+
+/* The machine has fewer interrupts to give than the device has vectors. */
+START_TEST (few_vectors)
+{
+  static const unsigned had[] = { 0, 1, 2, 5 }, pairs[] = { 1, 1, 1, 3 };
+  struct subject b = { .e = { .few_vectors = true, .vectors_had = had[_i] },
+                       .o.queue_pairs = 8 };
+  struct nvme_info info;
+
+  set_up (&b);
+  nvme_get_info (b.n, &info);
+  ck_assert_uint_eq (info.queue_pairs, pairs[_i]);
+  round_trip (&b, 1 << 20, 0);
+  tear_down (&b);
+}
+END_TEST
+
+/* Doorbells that are not there would be lost. */
+START_TEST (few_registers)
+{
+  struct subject b = { .e = { .bar_size = 0x1000 + 4 * 4096 - 1,
+                              .dstrd = 10 } };
+
+  b.hw = nvme_emulated_create (&b.e);
+  ck_assert_ptr_null (nvme_open (b.hw, NULL, &b.err));
+  ck_assert_int_eq (b.err, EOPNOTSUPP);
+  ck_assert (log_memory_contains ("no room for doorbells"));
+  b.hw->ops->close (b.hw);
+}
+END_TEST
+
+/* What the controller cannot do at the moment it is asked again. */
+START_TEST (admin_again)
+{
+  struct subject b = { 0 };
+  struct nvme_emulated_fault f = { .kind = NVME_FAULT_STATUS,
+                                   .admin = true,
+                                   .opcode = NVME_ADMIN_IDENTIFY,
+                                   .count = 2,
+                                   .status = NVME_SC_INTERRUPTED };
+  uint8_t id[NVME_DATA_SIZE];
+
+  set_up (&b);
+  nvme_emulated_fault (b.hw, &f);
+  ck_assert_int_eq (nvme_identify (b.n, NVME_CNS_CONTROLLER, 0, id, &b.err), 0);
+  f.count = 3;
+  nvme_emulated_fault (b.hw, &f);
+  ck_assert_int_eq (nvme_identify (b.n, NVME_CNS_CONTROLLER, 0, id, &b.err),
+                    -1);
+  ck_assert_int_eq (b.err, EIO);
+  tear_down (&b);
+}
+END_TEST
+
+/* A namespace may have nothing but a UUID. */
+START_TEST (only_a_uuid)
+{
+  struct subject b = { .e.uuid_only = true };
+  struct nvme_ns_info info;
+
+  set_up (&b);
+  nvme_ns_get_info (b.ns, &info);
+  ck_assert (info.has_id && info.id.b[0] == 1 && info.id.b[15] == 1);
+  tear_down (&b);
+}
+END_TEST
+
 START_TEST (logs)
 {
   struct subject b = { 0 };
@@ -240,5 +330,11 @@ main (void)
   tcase_add_test (c, gone_at_once);
   tcase_add_test (c, left_enabled);
   tcase_add_test (c, logs);
+  tcase_add_test (c, left_rising);
+  tcase_add_test (c, shut_down_for_ever);
+  tcase_add_loop_test (c, few_vectors, 0, 4);
+  tcase_add_test (c, few_registers);
+  tcase_add_test (c, admin_again);
+  tcase_add_test (c, only_a_uuid);
   return test_run (suite);
 }

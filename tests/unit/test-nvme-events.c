@@ -170,6 +170,47 @@ START_TEST (refused)
 }
 END_TEST
 
+/* One that the controller refuses for now is given again, later. */
+START_TEST (refused_for_now)
+{
+  struct subject b = { .o.command_seconds = 1 };
+  const struct nvme_emulated_fault f = { .kind = NVME_FAULT_STATUS,
+                                         .admin = true,
+                                         .opcode = NVME_ADMIN_ASYNC_EVENT,
+                                         .count = 2,
+                                         .status = NVME_SC_ABORT_REQUESTED };
+
+  set_up_events (&b);
+  nvme_emulated_fault (b.hw, &f);
+  nvme_emulated_warn (b.hw, 4);
+  WAIT_FOR (nvme_emulated_fault_done (b.hw));
+  WAIT_FOR (nvme_emulated_nevents (b.hw) == 1);
+  nvme_emulated_resize (b.hw, 1, 1 << 20);
+  WAIT_FOR (info_of (b.ns).size == 1 << 20);
+  tear_down (&b);
+}
+END_TEST
+
+/* There is never more than one at the controller, also when it is reset
+ * while an event comes.
+ */
+START_TEST (one_at_a_time)
+{
+  struct subject b = { .o.command_seconds = 1 };
+
+  set_up_events (&b);
+  for (unsigned i = 1; i <= 20; i++) {
+    nvme_emulated_warn (b.hw, 4);
+    nvme_emulated_break (b.hw);
+    WAIT_FOR (counts (&b).resets == i);
+    WAIT_FOR (nvme_emulated_nevents (b.hw) > 0);
+    round_trip (&b, 4096, 0);
+    ck_assert_uint_eq (nvme_emulated_nevents (b.hw), 1);
+  }
+  tear_down (&b);
+}
+END_TEST
+
 int
 main (void)
 {
@@ -183,5 +224,7 @@ main (void)
   tcase_add_test (c, smart);
   tcase_add_test (c, smart_before);
   tcase_add_test (c, refused);
+  tcase_add_test (c, refused_for_now);
+  tcase_add_test (c, one_at_a_time);
   return test_run (suite);
 }

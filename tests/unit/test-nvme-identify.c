@@ -259,12 +259,55 @@ START_TEST (bad_namespaces)
 }
 END_TEST
 
+/* Lists of identities, good and cut off. */
+START_TEST (descriptors)
+{
+  static const uint8_t uuid[16] = { 1, 2, 3, 4, 5, 6, 7, 8, 9, 10 };
+  uint8_t list[NVME_DATA_SIZE] = { 2, 16 };
+  struct nvme_namespace_data ns = { 0 };
+
+  nvme_identify_descriptors (list, &ns);
+  ck_assert (!ns.has_id);
+  list[20] = NVME_NIDT_UUID;
+  list[21] = 15; /* which is not its length */
+  nvme_identify_descriptors (list, &ns);
+  ck_assert (!ns.has_id);
+  list[21] = 16;
+  nvme_identify_descriptors (list, &ns);
+  ck_assert (!ns.has_id); /* nil */
+  memcpy (list + 24, uuid, sizeof uuid);
+  nvme_identify_descriptors (list, &ns);
+  ck_assert (ns.has_id);
+  ck_assert_mem_eq (ns.id, uuid, sizeof uuid);
+  /* One that goes on beyond the end. */
+  ns = (struct nvme_namespace_data){ 0 };
+  memset (list, 0, sizeof list);
+  for (size_t at = 0; at + 4 < sizeof list; at += 259) {
+    list[at] = 9;
+    list[at + 1] = 255;
+  }
+  list[15 * 259] = NVME_NIDT_UUID;
+  list[15 * 259 + 1] = 16;
+  list[15 * 259 + 4] = 1;
+  nvme_identify_descriptors (list, &ns);
+  ck_assert (ns.has_id);
+  ns = (struct nvme_namespace_data){ 0 };
+  list[15 * 259 + 1] = 200;
+  nvme_identify_descriptors (list, &ns);
+  list[15 * 259 + 204] = NVME_NIDT_UUID;
+  list[15 * 259 + 205] = 16;
+  nvme_identify_descriptors (list, &ns);
+  ck_assert (!ns.has_id);
+}
+END_TEST
+
 int
 main (void)
 {
   const TTest *const tests[] = {
-    cap_good,       cap_bad,      controller,     sgl, limits, plain_namespace,
-    rich_namespace, many_formats, bad_namespaces,
+    cap_good,       cap_bad,         controller,     sgl,
+    limits,         plain_namespace, rich_namespace, many_formats,
+    bad_namespaces, descriptors,
   };
 
   return test_main ("nvme-identify", tests, ARRAY_SIZE (tests));
