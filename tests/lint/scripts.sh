@@ -82,6 +82,7 @@ while read -r f; do
     n=$(( n + 1 ))
     case $f in
         tests/*/*-functions.sh) continue ;;
+        tests/bench/*.sh) continue ;; # are no tests
         tests/lint/scripts.sh) continue ;; # it has all the words
         tests/lint/*.sh | tests/*/test-*.sh) ;;
         tests/*/*) complain "$f: not named as a test"; continue ;;
