@@ -566,8 +566,10 @@ execute_io (struct emulated *e, unsigned qid, const struct nvme_sqe *sqe)
   const uint32_t nsid = le32_get (sqe->nsid);
   uint16_t status = NVME_SC_INVALID_OPCODE | NVME_STATUS_DNR;
 
-  if (nsid == 0 || nsid > e->o.nn || e->ns[nsid - 1].size == 0)
+  if (nsid == 0 || nsid > e->o.nn)
     status = NVME_SC_INVALID_NAMESPACE | NVME_STATUS_DNR;
+  else if (e->ns[nsid - 1].size == 0) /* inactive */
+    status = NVME_SC_INVALID_FIELD | NVME_STATUS_DNR;
   else if (is_of_reservations (sqe->opcode))
     status = emulated_reservation (e, &e->ns[nsid - 1], sqe);
   else if (!emulated_allows (e, &e->ns[nsid - 1], sqe->opcode))

@@ -148,22 +148,53 @@ START_TEST (smart_before)
 }
 END_TEST
 
-/* A controller without events is as good. */
-START_TEST (refused)
+/* A controller that does not take requests for events. */
+static void
+set_up_without_events (struct subject *b)
 {
-  struct subject b = { 0 };
   const struct nvme_emulated_fault f = { .kind = NVME_FAULT_STATUS,
                                          .admin = true,
                                          .opcode = NVME_ADMIN_ASYNC_EVENT,
                                          .count = 2,
                                          .status = NVME_SC_INVALID_OPCODE };
 
-  b.hw = nvme_emulated_create (&b.e);
-  nvme_emulated_fault (b.hw, &f);
-  b.n = nvme_open (b.hw, NULL, &b.err);
-  ck_assert_ptr_nonnull (b.n);
+  b->hw = nvme_emulated_create (&b->e);
+  nvme_emulated_fault (b->hw, &f);
+  b->n = nvme_open (b->hw, NULL, &b->err);
+  ck_assert_ptr_nonnull (b->n);
   WAIT_FOR (log_memory_contains ("no asynchronous events"));
-  b.ns = nvme_ns_open (b.n, 1, &b.err);
+  b->ns = nvme_ns_open (b->n, 1, &b->err);
+}
+
+/* Nobody has told that it was detached.  An invalid field may also be one. */
+START_TEST (untold)
+{
+  struct subject b = { 0 };
+  const struct nvme_emulated_fault f = { .kind = NVME_FAULT_STATUS,
+                                         .opcode = NVME_CMD_WRITE,
+                                         .count = 1,
+                                         .status = NVME_SC_INVALID_FIELD };
+  uint8_t buf[512] = { 0 };
+
+  set_up_without_events (&b);
+  nvme_emulated_fault (b.hw, &f);
+  ck_assert_int_eq (write_bytes (&b, buf, sizeof buf, 0), -1);
+  ck_assert_int_eq (b.err, EINVAL);
+  ck_assert_int_eq (write_bytes (&b, buf, sizeof buf, 0), 0);
+  nvme_emulated_resize (b.hw, 1, 0);
+  ck_assert_int_eq (write_bytes (&b, buf, sizeof buf, 0), -1);
+  ck_assert_int_eq (b.err, ESHUTDOWN);
+  ck_assert (info_of (b.ns).gone);
+  nvme_close (b.n);
+}
+END_TEST
+
+/* It is as good as others. */
+START_TEST (refused)
+{
+  struct subject b = { 0 };
+
+  set_up_without_events (&b);
   round_trip (&b, 4096, 0);
   ck_assert (!nvme_emulated_fault_done (b.hw));
   nvme_close (b.n);
@@ -223,6 +254,7 @@ main (void)
   tcase_add_test (c, back_again);
   tcase_add_test (c, smart);
   tcase_add_test (c, smart_before);
+  tcase_add_test (c, untold);
   tcase_add_test (c, refused);
   tcase_add_test (c, refused_for_now);
   tcase_add_test (c, one_at_a_time);
