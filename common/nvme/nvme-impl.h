@@ -122,6 +122,12 @@ extern struct nvme_ns *nvme_first_namespace (struct nvme *n);
  */
 extern int nvme_verify_namespaces (struct nvme *n, int *err);
 
+/* A namespace that was detached has commands end with Invalid Field (Base
+ * 3.2.1.4), before we are told of it, or without: is it that, if one ended
+ * with STATUS?  Asks the controller.
+ */
+extern bool nvme_shows_detached (struct nvme_ns *ns, uint16_t status);
+
 /* Ask again what namespace NSID is like, or with NVME_NSID_ALL all that are
  * open.
  */

@@ -222,18 +222,6 @@ drive (struct io *io, struct nvme_queue *q, struct nvme_request *rq)
   pthread_mutex_unlock (&q->lock);
 }
 
-/* A namespace that was detached has commands end so (Base 3.2.1.4), before
- * we are told of it, or without.
- */
-static bool
-is_detached (struct nvme_ns *ns, uint16_t status)
-{
-  int err;
-
-  return (status & NVME_STATUS_CODE_MASK) == NVME_SC_INVALID_FIELD &&
-         nvme_ns_refresh (ns, &err) == -1 && err == ESHUTDOWN;
-}
-
 static int
 run (struct io *io, int *err)
 {
@@ -249,7 +237,7 @@ run (struct io *io, int *err)
   drive (io, q, &rq);
   nvme_request_fini (&rq);
   *err = nvme_status_errno (io->status);
-  if (is_detached (io->ns, io->status))
+  if (nvme_shows_detached (io->ns, io->status))
     *err = ESHUTDOWN;
   return *err == 0 ? 0 : -1;
 }

@@ -281,6 +281,15 @@ nvme_first_namespace (struct nvme *n)
   return n->namespaces;
 }
 
+bool
+nvme_shows_detached (struct nvme_ns *ns, uint16_t status)
+{
+  int err;
+
+  return (status & NVME_STATUS_CODE_MASK) == NVME_SC_INVALID_FIELD &&
+         nvme_ns_refresh (ns, &err) == -1 && err == ESHUTDOWN;
+}
+
 /* One that cannot be told from others now is not written to any more. */
 int
 nvme_verify_namespaces (struct nvme *n, int *err)

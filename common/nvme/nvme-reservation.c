@@ -98,6 +98,7 @@ nvme_reservation (struct nvme_ns *ns, uint8_t opcode, uint32_t cdw10,
     return -1;
   }
   *status = run (ns, &sqe, buf, count) & NVME_STATUS_CODE_MASK;
-  *err = errno_of_no_answer (*status);
+  *err = nvme_shows_detached (ns, *status) ? ESHUTDOWN :
+                                             errno_of_no_answer (*status);
   return *err == 0 ? 0 : -1;
 }

@@ -203,13 +203,29 @@ START_TEST (test_gone)
 }
 END_TEST
 
+/* Detached, whether we have been told or not: it is not the command that is
+ * wrong.
+ */
+START_TEST (test_detached)
+{
+  struct subject b = { .e.reservations = true, .o.host_id = us };
+
+  set_up (&b);
+  nvme_emulated_resize (b.hw, 1, 0);
+  ck_assert_int_eq (
+    give (&b, NVME_CMD_RESERVATION_REGISTER, NVME_REGISTER, 0, 7), -1);
+  ck_assert_int_eq (b.err, ESHUTDOWN);
+  tear_down (&b);
+}
+END_TEST
+
 int
 main (void)
 {
   const TTest *const tests[] = {
     test_commands, test_forbidden,      test_identity_after_reset,
     test_once,     test_short_identity, test_nobody,
-    test_gone,
+    test_gone,     test_detached,
   };
 
   return test_main ("nvme-reservation", tests, ARRAY_SIZE (tests));
