@@ -99,6 +99,17 @@ set (struct glue_host_file *p, enum param param, const char *key,
 }
 
 int
+glue_host_file_config_use (struct glue_host_file *p, const char *key,
+                           const char *value)
+{
+  const int param = glue_find_word (param_words, key);
+
+  return param == P_FILE || param == P_FD ?
+           0 :
+           glue_host_file_config (p, key, value);
+}
+
+int
 glue_host_file_config (struct glue_host_file *p, const char *key,
                        const char *value)
 {
@@ -159,8 +170,7 @@ glue_host_file_create (const struct glue_host_file *p, uint64_t size)
 }
 
 struct store_file_options
-glue_host_file_options (const struct glue_host_file *p,
-                        const struct host_file *f, bool read_only)
+glue_host_file_use (const struct glue_host_file *p)
 {
   struct store_file_options o = p->options;
 
@@ -170,6 +180,15 @@ glue_host_file_options (const struct glue_host_file *p,
       o.engine_min = STORE_FILE_ENGINE_MIN;
     nbdkit_debug ("engine: %s", o.engine ? o.engine->name : "threads");
   }
+  return o;
+}
+
+struct store_file_options
+glue_host_file_options (const struct glue_host_file *p,
+                        const struct host_file *f, bool read_only)
+{
+  struct store_file_options o = glue_host_file_use (p);
+
   o.read_only = read_only || !host_file_is_writable (f);
   return o;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * The parameters of every plugin that serves a file or block device of
- * the host, and the file that they name: file=, fd=, cache=, engine=,
- * fadvise= and lock=.
+ * The parameters of every plugin that serves files or block devices of
+ * the host: file= and fd=, which name one, and cache=, engine=, fadvise=
+ * and lock=, which say how it is used.
  */
 
 #ifndef DISKSTACK_GLUE_HOST_FILE_H
@@ -46,6 +46,10 @@ struct glue_host_file {
 extern int glue_host_file_config (struct glue_host_file *p, const char *key,
                                   const char *value);
 
+/* The same for those that say how, of plugins with names of their own. */
+extern int glue_host_file_config_use (struct glue_host_file *p, const char *key,
+                                      const char *value);
+
 /* The number of a descriptor that a user gives.  Returns as .config. */
 extern int glue_param_fd (const char *key, const char *value, int *r);
 
@@ -60,6 +64,10 @@ extern int glue_host_file_config_complete (const struct glue_host_file *p);
 extern struct host_file *glue_host_file_open (const struct glue_host_file *p);
 extern struct host_file *glue_host_file_create (const struct glue_host_file *p,
                                                 uint64_t size);
+
+/* What cache=, engine= and fadvise= ask for.  Good after config_complete. */
+extern struct store_file_options
+glue_host_file_use (const struct glue_host_file *p);
 
 /* Those of store_file_create for a connection. */
 extern struct store_file_options

@@ -41,6 +41,13 @@ raw_store (const struct store_source *s, const struct store_file_options *o)
   return store_file_create (s->file, o);
 }
 
+/* Are files to be opened for O_DIRECT, too? */
+static bool
+is_direct (const struct store_open_options *o)
+{
+  return o->file != NULL && o->file->cache == STORE_FILE_CACHE_DIRECT;
+}
+
 static int
 open_chain (struct store_source *s, enum image_format_id format,
             const struct store_open_options *o)
@@ -51,7 +58,8 @@ open_chain (struct store_source *s, enum image_format_id format,
     co = *o->image;
   co.format = format;
   co.no_lock = o->no_lock;
-  co.direct = co.alone = false;
+  co.direct = is_direct (o);
+  co.alone = false;
   s->chain = image_chain_open (s->file, &co);
   return s->chain != NULL ? 0 : -1;
 }
@@ -204,7 +212,9 @@ static int
 open_source_file (struct store_source *s, const char *path,
                   const struct store_open_options *o)
 {
-  const struct host_file_options fo = { .path = path, .no_lock = o->no_lock };
+  const struct host_file_options fo = { .path = path,
+                                        .direct = is_direct (o),
+                                        .no_lock = o->no_lock };
 
   s->file = host_file_open (&fo);
   if (s->file == NULL)
@@ -298,8 +308,11 @@ store_source_same (const struct store_source *a, const struct store_source *b)
 struct store *
 store_source_store (struct store_source *s, const struct store_open_options *o)
 {
-  const struct store_file_options so = { .read_only = o->read_only };
+  struct store_file_options so = { 0 };
 
+  if (o->file != NULL)
+    so = *o->file;
+  so.read_only = o->read_only;
   if (s->other != NULL)
     return s->other->store (s->opened, o->read_only);
   return s->url != NULL ? s->kind->url (s) : s->kind->store (s, &so);

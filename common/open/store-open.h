@@ -24,7 +24,7 @@
 
 #include "image/image-chain.h"
 #include "store/host-file.h"
-#include "store/store.h"
+#include "store/store-file.h"
 
 /* A kind of disk that is no file, which not all programs link. */
 struct store_open_kind {
@@ -44,6 +44,10 @@ struct store_open_options {
    * is not looked at.  NULL: beside the image.
    */
   const struct image_chain_options *image;
+  /* How files are used: the parents of an image have the same cache.  What
+   * is not on this machine is asked as ever.  NULL: the defaults.
+   */
+  const struct store_file_options *file;
   const struct store_open_kind *more; /* a list; or NULL */
 };
 
@@ -80,7 +84,8 @@ extern bool store_source_same (const struct store_source *a,
                                const struct store_source *b);
 
 /* A store of SPEC's kind over S, which it may outlive.  Of O, read_only
- * is looked at.  NULL after log_error with errno.
+ * and file are looked at, the latter with the cache that S was opened for.
+ * NULL after log_error with errno.
  */
 extern struct store *store_source_store (struct store_source *s,
                                          const struct store_open_options *o);

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "base/cleanup.h"
+#include "glue/glue-host-file.h"
 #include "glue/glue-params.h"
 #include "glue/glue-plugin.h"
 #include "open/store-open-nbd.h"
@@ -68,6 +69,7 @@ static const struct store_open_kind *const more = store_open_nbd;
 static const struct store_open_kind *const more = NULL;
 #endif
 
+static struct glue_host_file use = GLUE_HOST_FILE_INIT; /* of all files */
 static unsigned ndisks;
 static unsigned given; /* bits of enum param */
 static uint64_t stripe_size, size;
@@ -88,7 +90,8 @@ close_members (struct store_striped_member *m)
 static int
 open_members (struct store_striped_member *m, bool read_only)
 {
-  const struct store_open_options o = { .read_only = read_only };
+  const struct store_file_options file = glue_host_file_use (&use);
+  const struct store_open_options o = { .read_only = read_only, .file = &file };
 
   for (unsigned i = 0; i < ndisks; i++)
     m[i] = (struct store_striped_member){ .name = disks[i].spec };
@@ -105,7 +108,10 @@ open_members (struct store_striped_member *m, bool read_only)
 static int
 open_sources (void)
 {
-  const struct store_open_options o = { .read_only = true, .more = more };
+  const struct store_open_options o = { .read_only = true,
+                                        .no_lock = use.no_lock,
+                                        .file = &use.options,
+                                        .more = more };
 
   for (unsigned i = 0; i < ndisks; i++) {
     disks[i].source = store_source_open (disks[i].spec, &o);
@@ -296,7 +302,10 @@ static int
 striped_config (const char *key, const char *value)
 {
   const int param = glue_find_word (param_words, key);
+  const int r = glue_host_file_config_use (&use, key, value);
 
+  if (r != 0)
+    return r == 1 ? 0 : -1;
   if (param == -1) {
     nbdkit_error ("unknown parameter '%s'", key);
     return -1;
@@ -310,7 +319,7 @@ static int
 striped_config_complete (void)
 {
   if (ndisks > 0)
-    return 0;
+    return glue_host_file_config_complete (&use);
   nbdkit_error ("give the disks to stripe over, in the order of the stripes");
   return -1;
 }
@@ -321,7 +330,8 @@ striped_config_complete (void)
   "stripe-size=<SIZE>    Bytes on each disk before the next one.\n"           \
   "size=<SIZE>           Serve only so much, from the start.\n"               \
   "allow-unequal=true    Use disks as far as the smallest of them goes.\n"    \
-  "label=<MODE>          Labels on the disks: true, false, create, overwrite."
+  "label=<MODE>          Labels on the disks: true, false, create, overwrite.\n"\
+  GLUE_HOST_FILE_HELP
 /* clang-format on */
 
 static void

@@ -50,12 +50,13 @@ truncate -s 20M secret.img luks.img
            crypt-format=luks1 crypt-create=true crypt-iter-time=0.01 --run 'nbdinfo "$uri"'
 
 # The disks of the machine are loop devices, where they can be made.
-device=
-if (( EUID == 0 )); then
-    truncate -s 8M "$tmp/device"
-    device=$(losetup --find --show "$tmp/device" 2>/dev/null) &&
-        cleanup_fn losetup -d "$device"
-fi
+devices=()
+for disk in device{1,2}; do
+    truncate -s 8M "$tmp/$disk"
+    device=$(losetup --find --show "$tmp/$disk" 2>/dev/null) || break
+    cleanup_fn losetup -d "$device"
+    devices+=("$device")
+done
 
 # Servers that an example speaks of, where the plugin knows them.
 has_nbd=$(nbdkit striped --dump-plugin | grep striped_nbd=yes || :)
@@ -101,7 +102,10 @@ try () {
     url=nbd://localhost/${url%% *}
     set -- "${1//https:\/\/example.com/$http}"
     set -- "${1//\/etc\/secret\/url/url}"
-    [[ ! $device ]] || set -- "${1//\/dev\/sd[ab]*([0-9])/$device}"
+    if (( ${#devices[@]} == 2 )); then
+        set -- "${1//\/dev\/sd[ab]*([0-9])/${devices[0]}}"
+        set -- "${1//\/dev\/sdc/${devices[1]}}"
+    fi
     echo "+ $1"
     [[ $1 != */dev/sd* && $1 != *0000:01:00.0* ]] || return 0
     [[ $1 != *"nbdkit blob"* || $has_blob ]] || return 0
