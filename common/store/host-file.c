@@ -97,11 +97,13 @@ check_type (const char *path, mode_t mode)
   return -1;
 }
 
-/* Would it be enough to open the file read-only? */
+/* Would it be enough to open the file read-only?  (Devices that are
+ * mounted are EBUSY for writers if the kernel is told to protect them.)
+ */
 static bool
 is_no_permission (int e)
 {
-  return e == EACCES || e == EPERM || e == EROFS || e == ETXTBSY;
+  return e == EACCES || e == EPERM || e == EROFS || e == ETXTBSY || e == EBUSY;
 }
 
 /* Open P for reading and, if possible, for writing.  -1 with errno. */
@@ -112,7 +114,12 @@ open_either (const struct place *p, int flags, bool *writable)
 
   *writable = fd >= 0;
   if (fd == -1 && is_no_permission (errno)) {
-    log_debug ("open: %s: %m; opening it read-only", p->path);
+    if (errno == EBUSY)
+      log_error ("open: %s: is in use, and nobody may write to it meanwhile; "
+                 "opening it read-only",
+                 p->path);
+    else
+      log_debug ("open: %s: %m; opening it read-only", p->path);
     fd = openat (p->dir_fd, p->path, O_RDONLY | p->flags | flags);
   }
   return fd;

@@ -51,6 +51,7 @@ struct store_file {
   bool whole; /* the store is all of the file */
   struct host_device device;
   atomic_uint missing;
+  _Atomic uint64_t told_size; /* of a device, as it was logged last */
 
   struct page_evict evict; /* if cache is NONE */
 
@@ -86,8 +87,8 @@ set_missing (struct store_file *f, unsigned what)
  * and set *err to what the client is told.  E = 0 means that the file
  * was found to be shorter than it was.  Returns -1.
  */
-extern int file_failed (const struct store_file *f, const char *what,
-                        uint64_t count, uint64_t offset, int e, int *err);
+extern int file_failed (struct store_file *f, const char *what, uint64_t count,
+                        uint64_t offset, int e, int *err);
 
 enum file_direction {
   FILE_READ,

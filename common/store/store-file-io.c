@@ -20,6 +20,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/checked.h"
 #include "base/log.h"
 #include "store/store-file-impl.h"
 
@@ -43,12 +44,34 @@ is_gone (const struct store_file *f, int e)
                           host_file_size (f->file) <= 0);
 }
 
+/* Has a device become smaller without a word, as partitions do, so that
+ * the range is not in it any more?
+ */
+static bool
+has_shrunk (struct store_file *f, uint64_t count, uint64_t offset)
+{
+  int ignored;
+
+  return f->is_device && store_refresh (&f->store, &ignored) == 0 &&
+         !range_inside (offset, count, store_size (&f->store));
+}
+
+/* EBADE: a reservation of another host forbids it. */
+static int
+errno_for_client (struct store_file *f, uint64_t count, uint64_t offset, int e)
+{
+  if (is_gone (f, e))
+    return ESHUTDOWN;
+  if (e == 0 && has_shrunk (f, count, offset))
+    return EINVAL;
+  return e == EBADE ? EPERM : host_file_errno (e);
+}
+
 int
-file_failed (const struct store_file *f, const char *what, uint64_t count,
+file_failed (struct store_file *f, const char *what, uint64_t count,
              uint64_t offset, int e, int *err)
 {
-  /* EBADE: a reservation of another host forbids it. */
-  *err = is_gone (f, e) ? ESHUTDOWN : e == EBADE ? EPERM : host_file_errno (e);
+  *err = errno_for_client (f, count, offset, e);
   log_error ("%s: %s: offset=%llu count=%llu: %s", what,
              host_file_path (f->file), (unsigned long long) offset,
              (unsigned long long) count,

@@ -353,6 +353,24 @@ file_resize (struct store *s, uint64_t size, int *err)
   return 0;
 }
 
+/* Several threads may find out at the same time; one of them tells. */
+static bool
+is_news (struct store_file *f, uint64_t size)
+{
+  return atomic_exchange_explicit (&f->told_size, size, memory_order_relaxed) !=
+         size;
+}
+
+/* There is nothing there any more; E is what the kernel said, or 0. */
+static int
+device_is_gone (struct store_file *f, int e, int *err)
+{
+  if (is_news (f, 0))
+    return file_failed (f, "ioctl: BLKGETSIZE64", 0, 0, e, err);
+  *err = ESHUTDOWN;
+  return -1;
+}
+
 /* Only devices change their size without being told to; a file that
  * somebody makes longer or shorter is not meant to be served meanwhile.
  */
@@ -367,13 +385,11 @@ file_refresh (struct store *s, uint64_t *size, int *err)
   if (!f->is_device || !f->whole)
     return 0;
   now = host_file_size (f->file);
-  if (now == -1)
-    return file_failed (f, "ioctl: BLKGETSIZE64", 0, 0, errno, err);
   /* What a request says then is more than that it is out of range. */
-  if (now == 0 && old > 0)
-    return file_failed (f, "ioctl: BLKGETSIZE64", 0, 0, 0, err);
+  if (now == -1 || (now == 0 && old > 0))
+    return device_is_gone (f, now == -1 ? errno : 0, err);
   *size = (uint64_t) now;
-  if (*size != old)
+  if (is_news (f, *size) && *size != old)
     log_error ("%s: has changed its size from %llu to %llu bytes",
                host_file_path (f->file), (unsigned long long) old,
                (unsigned long long) now);

@@ -291,6 +291,7 @@ complete (struct store_file *f, const struct store_file_options *o)
        set_up_direct (f, size, &info) == -1))
     return -1;
   store_init (&f->store, &file_ops, &info, size);
+  atomic_init (&f->told_size, size);
   if (describe (f) == -1) {
     log_error ("%s: %m", host_file_path (f->file));
     return -1;

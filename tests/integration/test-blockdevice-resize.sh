@@ -64,7 +64,16 @@ assert n.get_size() == 4 * MIB
 n.shutdown()
 EOF
 stop_nbdkit "$tmp/sock"
-grep -q 'has changed its size from 8388608 to 16777216 bytes' "$tmp/sock.log"
+
+# told SIZES...: the log says exactly these changes, each once.
+told () {
+    grep -o 'has changed its size from .* bytes' "$tmp/sock.log" >"$tmp/told"
+    while (( $# >= 2 )); do
+        echo "has changed its size from $1 to $2 bytes"
+        shift
+    done | diff - "$tmp/told"
+}
+told 8388608 16777216 4194304
 
 # For readers, too, and without netlink's help: it is looked at for every
 # client.
@@ -80,8 +89,32 @@ truncate -s 16M "$tmp/parts"
 loop "$tmp/parts"
 partition 1 2048 4096
 start_nbdkit "$tmp/sock" blockdevice "${loop}p1"
-client "$tmp/sock" <<< 'assert h.get_size() == 2 << 20'
-resizepart "$loop" 1 8192
-client "$tmp/sock" <<< 'assert h.get_size() == 4 << 20
-h.pwrite(b"x" * 512, (4 << 20) - 512)'
+{ printf 'loop = "%s"\n' "$loop"; cat <<'EOF'; } | client "$tmp/sock"
+import subprocess
+MIB = 1 << 20
+def resize(size):
+    subprocess.run(["resizepart", loop, "1", str(size // 512)], check=True)
+def newcomer(size):
+    n = nbd.NBD()
+    n.set_strict_mode(0)
+    n.connect_unix(sys.argv[1])
+    assert n.get_size() == size, n.get_size()
+    n.pwrite(b"x" * 512, size - 512)
+    assert n.pread(512, size - 512) == b"x" * 512
+    n.shutdown()
+assert h.get_size() == 2 * MIB
+resize(4 * MIB)
+newcomer(4 * MIB)
+assert fails(h.pwrite, b"x" * 512, 2 * MIB) == errno.ENOSPC
+resize(MIB)
+newcomer(MIB)
+assert fails(h.pwrite, b"x" * 512, MIB) == errno.ENOSPC
+assert fails(h.pread, 512, MIB) == errno.EINVAL
+h.pwrite(b"y" * 512, MIB - 512)
+# Of which there is no event, and before anybody comes.
+resize(MIB // 2)
+assert fails(h.pread, 512, MIB // 2) == errno.EINVAL
+assert fails(h.pwrite, b"x" * 512, MIB // 2) == errno.ENOSPC
+EOF
 stop_nbdkit "$tmp/sock"
+told 2097152 4194304 1048576 524288

@@ -197,7 +197,7 @@ END_TEST
 /* A file that must not be written is opened all the same. */
 START_TEST (opens_read_only)
 {
-  const int errors[] = { EACCES, EPERM, EROFS, ETXTBSY };
+  const int errors[] = { EACCES, EPERM, EROFS, ETXTBSY, EBUSY };
 
   for (size_t i = 0; i < ARRAY_SIZE (errors); i++) {
     struct host_file *f;
@@ -207,6 +207,7 @@ START_TEST (opens_read_only)
     ck_assert (!host_file_is_writable (f));
     host_file_unref (f);
   }
+  ck_assert (log_memory_contains ("is in use, and nobody may write"));
   /* But anything else is a failure. */
   openat_rdwr_errno = EMFILE;
   refuse (&(struct host_file_options){ .path = path }, EMFILE, path);

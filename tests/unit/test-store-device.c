@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <linux/fs.h>
 #include <linux/loop.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -29,10 +30,11 @@
 /* System calls as a test wants them. */
 
 static struct {
-  unsigned count;      /* of ioctls that discard or zero */
-  unsigned fail_at;    /* this one fails ... */
-  int error;           /* with this, and so do reads and writes */
-  uint64_t next, most; /* where the next one must begin; the longest */
+  unsigned count;           /* of ioctls that discard or zero */
+  unsigned fail_at;         /* this one fails ... */
+  int error;                /* with this, and so do reads and writes */
+  uint64_t next, most;      /* where the next one must begin; the longest */
+  pthread_barrier_t *asked; /* wait there with what the size is */
 } plan;
 
 extern int __real_ioctl (int fd, unsigned long request, ...);
@@ -48,6 +50,12 @@ __wrap_ioctl (int fd, unsigned long request, ...)
   va_start (args, request);
   p = va_arg (args, void *);
   va_end (args);
+  if (request == BLKGETSIZE64 && plan.asked != NULL) {
+    const int r = __real_ioctl (fd, request, p);
+
+    pthread_barrier_wait (plan.asked);
+    return r;
+  }
   if (request != BLKDISCARD && request != BLKZEROOUT)
     return __real_ioctl (fd, request, p);
   range = p;
@@ -231,6 +239,68 @@ START_TEST (changes_its_size)
 }
 END_TEST
 
+static void *
+refresh (void *store)
+{
+  int err = 0;
+
+  ck_assert_int_eq (store_refresh (store, &err), 0);
+  return NULL;
+}
+
+/* An event and a new client, at the same time. */
+START_TEST (tells_a_change_once)
+{
+  struct store *s = open_store ();
+  pthread_barrier_t asked;
+  pthread_t other;
+
+  log_memory_clear ();
+  ck_assert_int_eq (pthread_barrier_init (&asked, NULL, 2), 0);
+  resize (GIB);
+  plan.asked = &asked;
+  ck_assert_int_eq (pthread_create (&other, NULL, refresh, s), 0);
+  refresh (s);
+  ck_assert_int_eq (pthread_join (other, NULL), 0);
+  plan.asked = NULL;
+  ck_assert_uint_eq (store_size (s), GIB);
+  ck_assert_uint_eq (log_memory_errors (), 1);
+  refresh (s);
+  ck_assert_uint_eq (log_memory_errors (), 1);
+  resize (2 * GIB);
+  refresh (s);
+  ck_assert_uint_eq (log_memory_errors (), 2);
+  pthread_barrier_destroy (&asked);
+  store_close (s);
+}
+END_TEST
+
+/* A medium that is taken out, and comes back. */
+START_TEST (tells_once_that_it_is_gone)
+{
+  struct store *s = open_store ();
+  struct loop_info64 info;
+  int err;
+
+  log_memory_clear ();
+  ck_assert_int_eq (ioctl (device, LOOP_GET_STATUS64, &info), 0);
+  info.lo_offset = SIZE;
+  ck_assert_int_eq (ioctl (device, LOOP_SET_STATUS64, &info), 0);
+  for (unsigned i = 0; i < 3; i++) {
+    err = 0;
+    ck_assert_int_eq (store_refresh (s, &err), -1);
+    ck_assert_int_eq (err, ESHUTDOWN);
+  }
+  ck_assert_uint_eq (log_memory_errors (), 1);
+  ck_assert (log_memory_contains ("the device is gone"));
+  info.lo_offset = 0;
+  ck_assert_int_eq (ioctl (device, LOOP_SET_STATUS64, &info), 0);
+  refresh (s);
+  ck_assert_uint_eq (log_memory_errors (), 1);
+  store_close (s);
+}
+END_TEST
+
 int
 main (void)
 {
@@ -248,5 +318,7 @@ main (void)
   tcase_add_test (c, tells_failed_steps);
   tcase_add_loop_test (c, goes_away, 0, 3);
   tcase_add_test (c, changes_its_size);
+  tcase_add_test (c, tells_a_change_once);
+  tcase_add_test (c, tells_once_that_it_is_gone);
   return test_run (suite);
 }
