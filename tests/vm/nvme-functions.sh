@@ -39,24 +39,3 @@ _has_namespaces () {
 no_dma_faults () {
     ! dmesg | grep -E 'DMAR: .*fault|AMD-Vi: .*fault' || fail "a DMA fault"
 }
-
-# vm_with_qmp FUNCTION QEMU-ARGS...: as vm, and the function may use qmp.
-vm_with_qmp () {
-    local function=$1 pid
-    shift
-    mkdir -p "$tmp/vm"
-    python3 "$srcdir/tests/vm/qmp-answer.py" "$tmp/qmp" "$tmp/vm" &
-    pid=$!
-    cleanup_fn kill "$pid"
-    vm "$function" -qmp unix:"$tmp/qmp",server=on,wait=off "$@"
-}
-
-# qmp JSON: in the guest, have QEMU's monitor do this.
-qmp () {
-    rm -f /out/qmp-answer
-    echo "$1" >/out/qmp-request.new
-    mv /out/qmp-request.new /out/qmp-request
-    wait_until 20 test -e /out/qmp-answer || fail "no answer to $1"
-    cat /out/qmp-answer
-    ! grep -q '^{"error"' /out/qmp-answer || fail "$1"
-}

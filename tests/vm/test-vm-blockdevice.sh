@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 #
 # Devices that only another kernel has: disks that are unplugged under
-# load, that fail in some sectors or for some time, that grow under
-# device-mapper, whose sectors have 4096 bytes, and one that notes in which
-# order it was written and flushed.
+# load, that fail in some sectors or for some time, that grow by themselves
+# or under device-mapper, whose sectors have 4096 bytes, and one that notes
+# in which order it was written and flushed.
 
 set -e -u
 source "${builddir:-.}/tests/functions.sh"
@@ -174,10 +174,78 @@ n.connect_unix(sys.argv[1])
 assert n.get_size() == 16 * MIB
 n.pwrite(b"y" * 4096, 16 * MIB - 4096)
 n.shutdown()
+assert open(log).read().count("has changed its size") == 1
 EOF
     stop_nbdkit "$tmp/sock"
     dmsetup remove grows
     losetup -d "$disk"
+}
+
+# disk_of SERIAL: what the kernel calls that virtual disk.
+disk_of () {
+    local d
+    for d in /sys/block/*; do
+        [[ $(cat "$d/serial" 2>/dev/null) != "$1" ]] || basename "$d"
+    done
+    # sd has it in a page of the disk's own.
+    for d in /sys/block/sd*; do
+        ! grep -qa "$1" "$d/device/vpd_pg80" 2>/dev/null || basename "$d"
+    done
+}
+
+# One of QEMU's disks becomes larger, and smaller where it can, while it is
+# served: who comes sees it at once, who is there keeps to what there was,
+# the log says it once.
+resized () {                    # SERIAL
+    local disk
+    wait_until 20 eval "[[ \$(disk_of $1) ]]" || fail "no disk $1"
+    disk=/dev/$(disk_of "$1")
+    wait_until 20 test -b "$disk"
+    start_nbdkit "$tmp/sock" blockdevice "$disk"
+    { printf 'disk, log = "%s", "%s/sock.log"\n' "$1" "$tmp"
+      cat <<'PYTHON'; } | client "$tmp/sock"
+import json, subprocess, time
+MIB = 1 << 20
+def resize(size):
+    command = {"execute": "block_resize",
+               "arguments": {"device": disk, "size": size}}
+    subprocess.run(["bash", "-c", 'qmp "$1"', "-", json.dumps(command)],
+                   check=True)
+def told(old, new):
+    text = "has changed its size from %d to %d bytes" % (old, new)
+    for _ in range(500):
+        n = open(log).read().count(text)
+        if n > 0: return n
+        time.sleep(0.02)
+    raise Exception("not noticed")
+def newcomer(size):
+    n = nbd.NBD()
+    n.set_strict_mode(0)
+    n.connect_unix(sys.argv[1])
+    assert n.get_size() == size, n.get_size()
+    return n
+data = os.urandom(MIB)
+assert h.get_size() == 8 * MIB
+h.pwrite(data, 7 * MIB)
+resize(16 * MIB)
+assert told(8 * MIB, 16 * MIB) == 1     # nobody connected
+n = newcomer(16 * MIB)
+n.pwrite(data, 15 * MIB, nbd.CMD_FLAG_FUA)
+assert n.pread(MIB, 15 * MIB) == data
+assert fails(h.pwrite, data, 8 * MIB) == errno.ENOSPC
+assert fails(h.pread, MIB, 8 * MIB) == errno.EINVAL
+assert h.pread(MIB, 7 * MIB) == data
+n.shutdown()
+resize(12 * MIB)
+assert told(16 * MIB, 12 * MIB) == 1
+n = newcomer(12 * MIB)
+n.pwrite(data, 11 * MIB)
+assert fails(n.pwrite, data, 12 * MIB - 512) == errno.ENOSPC
+n.shutdown()
+assert open(log).read().count("has changed its size") == 2
+PYTHON
+    stop_nbdkit "$tmp/sock"
+    grep 'has changed its size' "$tmp/sock.log"
 }
 
 # Sectors of 4096 bytes, also for clients that do not know.
@@ -236,7 +304,11 @@ EOF
 
 in_guest () {
     requires_client
-    modprobe -a loop dm-mod dm-flakey
+    export -f qmp wait_until fail
+    modprobe -a loop dm-mod dm-flakey virtio_blk virtio_scsi sd_mod
+    resized virtio-disk
+    resized scsi-disk
+    modprobe -r virtio_scsi
     unplugged
     failing
     growing
@@ -244,4 +316,10 @@ in_guest () {
     flushed
 }
 
-vm in_guest
+truncate -s 8M "$tmp/one.img" "$tmp/two.img"
+vm_with_qmp in_guest \
+    -drive file="$tmp/one.img",if=none,format=raw,id=virtio-disk \
+    -device virtio-blk-pci,drive=virtio-disk,serial=virtio-disk \
+    -device virtio-scsi-pci,id=scsi \
+    -drive file="$tmp/two.img",if=none,format=raw,id=scsi-disk \
+    -device scsi-hd,drive=scsi-disk,bus=scsi.0,serial=scsi-disk
