@@ -124,8 +124,14 @@ host_device_probe (int fd, struct host_device *d)
   if (fstat (fd, &st) == 0) {
     probe_discard (st.st_rdev, d);
     probe_zero (st.st_rdev, d);
-    d->fua = read_queue (st.st_rdev, "fua", 0) != 0;
+    d->fua = host_device_has_fua (st.st_rdev);
   }
+}
+
+bool
+host_device_has_fua (dev_t dev)
+{
+  return read_queue (dev, "fua", 0) != 0;
 }
 
 bool

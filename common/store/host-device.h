@@ -34,4 +34,7 @@ extern void host_device_probe (int fd, struct host_device *d);
  */
 extern bool host_device_is_rotational (dev_t dev);
 
+/* And does it have FUA?  False also if that is not known. */
+extern bool host_device_has_fua (dev_t dev);
+
 #endif /* DISKSTACK_HOST_DEVICE_H */

@@ -543,6 +543,18 @@ host_file_sync (struct host_file *f, int *err)
 }
 
 void
+host_file_sync_announce (struct host_file *f)
+{
+  file_sync_announce (&f->sync);
+}
+
+void
+host_file_sync_arrive (struct host_file *f)
+{
+  file_sync_arrive (&f->sync);
+}
+
+void
 host_file_sync_set_failed (struct host_file *f)
 {
   file_sync_set_failed (&f->sync);

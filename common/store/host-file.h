@@ -97,6 +97,12 @@ extern int host_file_sync (struct host_file *f, int *err);
 extern int host_file_append (void *f, const void *buf, size_t count,
                              uint64_t offset, int *err);
 
+/* The same for a write that is begun to be made durable by that: to come
+ * before the write and after it, however it ended (file-sync.h).
+ */
+extern void host_file_sync_announce (struct host_file *f);
+extern void host_file_sync_arrive (struct host_file *f);
+
 /* Something other than host_file_sync was told of such a failure. */
 extern void host_file_sync_set_failed (struct host_file *f);
 

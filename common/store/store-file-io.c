@@ -8,7 +8,7 @@
  * file; and the kernel merges the cache flushes of concurrent ones.  A
  * flush has to be an fdatasync, which host_file_sync shares out.
  *
- * To a device that has no FUA, without the page cache, it is a write and
+ * Without the page cache, where the device has no FUA, it is a write and
  * then such a flush, as it would end in one of its own.
  */
 
@@ -262,6 +262,18 @@ durable_write_failed (struct store_file *f, const struct iovec *iov, int niov,
 }
 
 static int
+write_and_sync (struct store_file *f, const struct iovec *iov, int niov,
+                size_t count, uint64_t offset, int *err)
+{
+  int r;
+
+  host_file_sync_announce (f->file);
+  r = write_plain (f, iov, niov, count, offset, err);
+  host_file_sync_arrive (f->file);
+  return r == 0 ? host_file_sync (f->file, err) : -1;
+}
+
+static int
 write_durable (struct store_file *f, const struct iovec *iov, int niov,
                size_t count, uint64_t offset, int *err)
 {
@@ -280,9 +292,7 @@ write_durable (struct store_file *f, const struct iovec *iov, int niov,
                host_file_path (f->file));
     set_missing (f, MISSING_DSYNC);
   }
-  if (write_plain (f, iov, niov, count, offset, err) == -1)
-    return -1;
-  return host_file_sync (f->file, err);
+  return write_and_sync (f, iov, niov, count, offset, err);
 }
 
 int

@@ -63,6 +63,17 @@ sane_block (uint64_t x, uint32_t min, uint32_t max, uint32_t dflt)
   return is_power_of_2 (x) && x >= min && x <= max ? (uint32_t) x : dflt;
 }
 
+/* Each durable write would end in a flush of its own, where flushes can be
+ * shared.  (Through the page cache one would write out what others have
+ * left there, too.)
+ */
+static void
+share_flushes_without_fua (struct store_file *f, bool fua)
+{
+  if (!fua && f->cache == STORE_FILE_CACHE_DIRECT)
+    set_missing (f, MISSING_DSYNC);
+}
+
 static void
 probe_device (struct store_file *f, struct store_info *info)
 {
@@ -77,9 +88,7 @@ probe_device (struct store_file *f, struct store_info *info)
   info->rotational = d->rotational;
   info->trim = d->discard_unit > 0;
   info->fast_zero = d->write_zeroes;
-  /* Each durable write would end in a flush of its own; flushes are shared. */
-  if (!d->fua && f->cache == STORE_FILE_CACHE_DIRECT)
-    set_missing (f, MISSING_DSYNC);
+  share_flushes_without_fua (f, d->fua);
   log_debug ("%s: sectors %u, physical %u, optimal %u, misaligned by %u; "
              "rotational %d, fua %d; discards in units of %" PRIu64
              " bytes, %" PRIu64 " at once; zeroes by itself %d",
@@ -103,6 +112,7 @@ probe_regular (struct store_file *f, const struct stat *st,
   info->trim = info->fast_zero = true;
   info->extents = lseek (f->fd, 0, SEEK_HOLE) >= 0 || errno == ENXIO;
 
+  share_flushes_without_fua (f, host_device_has_fua (st->st_dev));
   /* A file system in user space may take the flag for advice. */
   if (fstatfs (f->fd, &fs) == 0 && fs.f_type == FUSE_SUPER_MAGIC)
     set_missing (f, MISSING_DSYNC);
