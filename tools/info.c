@@ -26,6 +26,7 @@ static const struct info_kind *const kinds[] = {
 #ifdef HAVE_SQLITE
   &info_layer,
 #endif
+  &info_striped,
   &info_vhdx,
   &info_vhd1,
 };
@@ -74,6 +75,15 @@ info_report_trouble (struct report *r, const char *path)
   return n;
 }
 
+/* The plugin for what is of no kind. */
+static const char *
+plugin_for (const struct info_source *s)
+{
+  if (s->file == NULL)
+    return "blob";
+  return host_file_is_block_device (s->file) ? "blockdevice" : "raw";
+}
+
 /* 0, or -1 after log_error: it is of no kind that is known, or locked. */
 static int
 find_and_lock (struct info_source *s, const struct info_kind **kind)
@@ -83,8 +93,7 @@ find_and_lock (struct info_source *s, const struct info_kind **kind)
     log_error (
       "%s: neither a VHD nor a VHDX%s; if it is a raw image, serve it with "
       "nbdkit-%s-plugin(1)",
-      s->name, s->file != NULL ? " nor a layer file" : "",
-      s->file != NULL ? "raw" : "blob");
+      s->name, s->file != NULL ? " nor a layer file" : "", plugin_for (s));
     return -1;
   }
   return s->file != NULL ? host_file_lock (s->file, false) : 0;

@@ -41,6 +41,7 @@ struct info_kind {
 };
 
 extern const struct info_kind info_layer;
+extern const struct info_kind info_striped;
 extern const struct info_kind info_vhd1;
 extern const struct info_kind info_vhdx;
 

@@ -117,6 +117,11 @@ grep -qE '^flags:.*[4567][0-7]{4}$' /proc/$nbdkit_pid/fdinfo/* ||
     fail "no descriptor with O_DIRECT"
 stop_nbdkit "$tmp/sock-flags"
 
+# Where it is said what to do with it.
+truncate -s 1M "$tmp/plain"
+loop "$tmp/plain"
+expect_error 'serve it with nbdkit-blockdevice-plugin' diskstack info "$loop"
+
 # Read-only ones.
 truncate -s 1M "$tmp/ro"
 loop "$tmp/ro" --read-only

@@ -8,6 +8,7 @@ set -e -u
 source "${builddir:-.}/tests/functions.sh"
 
 requires_libnbd
+requires jq --version
 cd "$tmp"
 
 bad () { expect_error "$1" nbdkit -U - striped "${@:2}" --run :; }
@@ -68,6 +69,26 @@ bad 'member 2 .*/h. has a stripe label with a wrong checksum' g h label=true
 truncate -s 2M f
 bad 'member 3 .*/f. is smaller than its stripe label requires' \
     d e f label=true
+
+# What a disk is that somebody finds.
+info () { diskstack info --json "$@" 2>/dev/null | jq -r ".[0].$field" || :; }
+is () {                         # FIELD VALUE FILE
+    local field=$1
+    [[ $(info "$3") == "$2" ]] || fail "$1 of $3 is $(info "$3"), not $2"
+}
+is kind striped b
+is place 2 b
+is disks 3 b
+is size 6291456 b
+is '"stripe-size"' 65536 b
+is '"data-offset"' 1048576 b
+is 'trouble | length' 0 b
+[[ $(field='"disk-id"'; info a) == $(field='"disk-id"'; info c) ]] ||
+    fail "one set has two ids"
+grep -q "$(field='"disk-id"'; info a)" info || fail "clients see another id"
+is 'trouble[0]' 'is smaller than its stripe label requires' f
+is 'trouble[0]' 'has a stripe label with a wrong checksum' h
+expect_error 'neither a VHD .* nbdkit-raw-plugin' diskstack info data
 
 # A member that has become larger has its data where it was.
 truncate -s 4M b
