@@ -1,10 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-3-Clause
 #
-# Devices that only another kernel has: disks that are unplugged under
-# load, that fail in some sectors or for some time, that grow by themselves
-# or under device-mapper, whose sectors have 4096 bytes, and one that notes
-# in which order it was written and flushed.
+# Devices that only another kernel has: namespaces of NVMe, arrays, disks
+# that are unplugged under load, that fail in some sectors or for some time,
+# that grow by themselves or under device-mapper, whose sectors have 4096
+# bytes, and one that notes in which order it was written and flushed.
 
 set -e -u
 source "${builddir:-.}/tests/functions.sh"
@@ -248,6 +248,55 @@ PYTHON
     grep 'has changed its size' "$tmp/sock.log"
 }
 
+# What a client writes to DISK, the kernel finds there, and the other way.
+kept () {                       # DISK
+    local disk=$1
+    start_nbdkit "$tmp/sock" blockdevice "$disk"
+    { printf 'disk = "%s"\n' "$disk"; cat <<'PYTHON'; } | client "$tmp/sock"
+MIB = 1 << 20
+size = h.get_size()
+with open(disk, "rb") as f:
+    assert size == f.seek(0, 2)
+assert h.get_block_size(nbd.SIZE_MINIMUM) in (512, 4096)
+data = os.urandom(4 * MIB)
+h.pwrite(data, MIB)
+h.pwrite(data[:5000], 777, nbd.CMD_FLAG_FUA)
+h.pwrite(data[:512], size - 512)
+h.zero(MIB, 2 * MIB)
+if h.can_trim():
+    h.trim(MIB, 3 * MIB, nbd.CMD_FLAG_FUA)
+h.flush()
+fd = os.open(disk, os.O_RDONLY)
+os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
+assert os.pread(fd, 5000, 777) == data[:5000] == h.pread(5000, 777)
+assert os.pread(fd, MIB, MIB) == data[:MIB] == h.pread(MIB, MIB)
+assert os.pread(fd, MIB, 2 * MIB) == bytes(MIB) == h.pread(MIB, 2 * MIB)
+assert os.pread(fd, MIB, 4 * MIB) == data[3 * MIB:] == h.pread(MIB, 4 * MIB)
+assert os.pread(fd, 512, size - 512) == data[:512]
+PYTHON
+    stop_nbdkit "$tmp/sock"
+}
+
+# A namespace of an NVMe disk, and an array of md's.
+other_kinds () {
+    local d1 d2
+    modprobe -a nvme md-mod raid1
+    wait_until 20 test -b /dev/nvme0n1
+    kept /dev/nvme0n1
+    truncate -s 16M d1 d2
+    d1=$(losetup --find --show d1)
+    d2=$(losetup --find --show d2)
+    mdadm --build /dev/md0 --level=1 --assume-clean --raid-devices=2 "$d1" "$d2"
+    kept /dev/md0
+    start_nbdkit "$tmp/sock" blockdevice "$d1"
+    ! client "$tmp/sock" <<<'' 2>/dev/null || fail "a part of an array is written"
+    grep -q 'is held by the device md0' "$tmp/sock.log"
+    stop_nbdkit "$tmp/sock"
+    mdadm --stop /dev/md0
+    losetup -d "$d1" "$d2"
+    cmp d1 d2
+}
+
 # Sectors of 4096 bytes, also for clients that do not know.
 large_sectors () {
     null 0 size=64 blocksize=4096 discard=1
@@ -309,6 +358,7 @@ in_guest () {
     resized virtio-disk
     resized scsi-disk
     modprobe -r virtio_scsi
+    other_kinds
     unplugged
     failing
     growing
@@ -317,9 +367,12 @@ in_guest () {
 }
 
 truncate -s 8M "$tmp/one.img" "$tmp/two.img"
+truncate -s 16M "$tmp/three.img"
 vm_with_qmp in_guest \
     -drive file="$tmp/one.img",if=none,format=raw,id=virtio-disk \
     -device virtio-blk-pci,drive=virtio-disk,serial=virtio-disk \
     -device virtio-scsi-pci,id=scsi \
     -drive file="$tmp/two.img",if=none,format=raw,id=scsi-disk \
-    -device scsi-hd,drive=scsi-disk,bus=scsi.0,serial=scsi-disk
+    -device scsi-hd,drive=scsi-disk,bus=scsi.0,serial=scsi-disk \
+    -drive file="$tmp/three.img",if=none,format=raw,id=three,discard=unmap \
+    -device nvme,drive=three,serial=nvme-disk
