@@ -166,9 +166,11 @@ lead_locked (struct file_sync *s, int fd)
     s->failed = round;
   s->finished = round;
   plan_next (s, count, start);
-  wake_locked (s, round, INT_MAX);
+  if (count > 1)
+    wake_locked (s, round, INT_MAX);
   /* One of those who are next, to run it; or all, if none will be. */
-  wake_locked (s, round + 1, s->failed != 0 ? INT_MAX : 1);
+  if (s->waiting > 0)
+    wake_locked (s, round + 1, s->failed != 0 ? INT_MAX : 1);
   return e;
 }
 
