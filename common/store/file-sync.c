@@ -88,7 +88,8 @@ nanoseconds (struct timespec from, struct timespec to)
 }
 
 /* A round that served COUNT, and began at START, has ended.  The next one
- * waits for up to twice as long.
+ * waits no longer than it took: with half of them each time, another round
+ * would be over by then.
  */
 static void
 plan_next (struct file_sync *s, unsigned count, struct timespec start)
@@ -103,7 +104,7 @@ plan_next (struct file_sync *s, unsigned count, struct timespec start)
     s->skip--;
     return;
   }
-  s->deadline.tv_nsec += (long) min_u64 (2 * took, MAX_WAIT);
+  s->deadline.tv_nsec += (long) min_u64 (took, MAX_WAIT);
   if (s->deadline.tv_nsec >= SECOND) {
     s->deadline.tv_nsec -= SECOND;
     s->deadline.tv_sec++;
