@@ -24,6 +24,7 @@ struct emulated_queue {
   uint64_t sq_iova, cq_iova;
   int vector; /* -1: no interrupts */
   unsigned cqid;
+  bool overfilled; /* by a fault: the driver need not have room for all */
 };
 
 struct emulated_region {

@@ -97,7 +97,8 @@ post (struct emulated *e, unsigned cqid, unsigned sqid, uint16_t cid,
   if (!q->cq_exists)
     return;
   if (cq_is_full (e, cqid)) {
-    emulated_error (e, "no room in completion queue %u", cqid);
+    if (!q->overfilled)
+      emulated_error (e, "no room in completion queue %u", cqid);
     return;
   }
   c = emulated_memory (e, q->cq_iova + q->cq_tail * sizeof *c, sizeof *c);
@@ -207,6 +208,7 @@ fail_so (struct emulated *e, unsigned qid, const struct nvme_sqe *sqe)
     break;
   case NVME_FAULT_TWICE:
     emulated_execute (e, qid, sqe);
+    e->q[cqid].overfilled = true;
     if (!cq_is_full (e, cqid))
       emulated_complete (e, qid, cid, 0, 0);
     break;
