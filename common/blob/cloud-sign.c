@@ -299,7 +299,8 @@ on_refused (void *opaque, const struct http_refusal *f, char *why, size_t size)
   return advice_of (f, &e);
 }
 
-const struct http_service cloud_service_signing = { on_sign, on_refused };
+const struct http_service cloud_service_signing = { .sign = on_sign,
+                                                    .refused = on_refused };
 
 /* ------------------------------------------------------------------ */
 /* Without credentials */
@@ -334,5 +335,6 @@ on_refused_plain (void *opaque, const struct http_refusal *f, char *why,
   return advice_of (f, &e);
 }
 
-const struct http_service cloud_service_plain = { on_sign_plain,
-                                                  on_refused_plain };
+const struct http_service cloud_service_plain = { .sign = on_sign_plain,
+                                                  .by_url = true,
+                                                  .refused = on_refused_plain };

@@ -105,7 +105,7 @@ http_answer_line (struct http_answer *a, const char *line, size_t n,
     take_etag (a, &f);
   else if (http_field_is (&f, "last-modified"))
     copy (a->validators.last_modified, sizeof a->validators.last_modified, &f);
-  else if (http_field_is (&f, "date"))
+  else if (a->status >= 400 && http_field_is (&f, "date"))
     a->has_date =
       http_date_parse (f.value, f.value_length, &a->date) == HTTP_HEADER_OK;
   else if (http_field_is (&f, "x-ms-blob-type"))

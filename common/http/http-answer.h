@@ -47,10 +47,10 @@ struct http_answer {
   bool encoded; /* Content-Encoding other than identity */
   bool has_retry_after;
   uint64_t retry_after; /* seconds */
-  bool has_date;
-  int64_t date;   /* seconds since 1970, by the server's clock */
-  bool page_blob; /* x-ms-blob-type says so */
-  char code[64];  /* of an error: x-ms-error-code; or "" */
+  bool has_date;        /* which is only looked for in refusals */
+  int64_t date;         /* seconds since 1970, by the server's clock */
+  bool page_blob;       /* x-ms-blob-type says so */
+  char code[64];        /* of an error: x-ms-error-code; or "" */
   struct http_validators validators;
 };
 

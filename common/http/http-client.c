@@ -90,8 +90,20 @@ free_all (struct http_client *c)
     explicit_bzero (l->data, strlen (l->data));
   curl_slist_free_all (c->header);
   pthread_cond_destroy (&c->idle);
+  pthread_cond_destroy (&c->work);
   pthread_mutex_destroy (&c->lock);
   free (c);
+}
+
+/* libcurl leaves it to its user that writing to a connection that was closed
+ * is no reason to end.
+ */
+static bool
+is_sigpipe_ignored (void)
+{
+  struct sigaction sa;
+
+  return sigaction (SIGPIPE, NULL, &sa) == 0 && sa.sa_handler == SIG_IGN;
 }
 
 struct http_client *
@@ -108,8 +120,10 @@ http_client_create (const struct http_client_options *o)
   if (c->o.connections == 0)
     c->o.connections = CONNECTIONS;
   c->seed = time (NULL) ^ (uintptr_t) c;
+  c->may_drive = is_sigpipe_ignored ();
   pthread_mutex_init (&c->lock, NULL);
   pthread_cond_init (&c->idle, NULL);
+  pthread_cond_init (&c->work, NULL);
   STAILQ_INIT (&c->incoming);
   STAILQ_INIT (&c->wanted);
   STAILQ_INIT (&c->ahead);
@@ -142,7 +156,7 @@ stop_thread (struct http_client *c)
 {
   pthread_mutex_lock (&c->lock);
   c->stop = true;
-  curl_multi_wakeup (c->multi);
+  http_client_wake (c);
   pthread_mutex_unlock (&c->lock);
   pthread_join (c->thread, NULL);
 }
@@ -217,10 +231,20 @@ ensure_started (struct http_client *c)
 }
 
 void
-http_range_begin (struct http_range *r)
+http_client_wake (struct http_client *c)
+{
+  if (c->asleep)
+    curl_multi_wakeup (c->multi);
+  else if (!c->driven)
+    pthread_cond_signal (&c->work);
+  c->asleep = false;
+}
+
+/* Begin R.  WAKE: somebody must be there who drives. */
+static void
+begin (struct http_range *r, bool wake)
 {
   struct http_client *c = r->object->client;
-  bool wake;
   int err;
 
   r->place = NULL;
@@ -231,17 +255,28 @@ http_range_begin (struct http_range *r)
   pthread_mutex_lock (&c->lock);
   r->object->outstanding++;
   err = ensure_started (c);
-  if (err == 0)
+  if (err == 0) {
     STAILQ_INSERT_TAIL (&c->incoming, r, link);
-  wake = c->asleep;
-  c->asleep = false;
+    if (wake || c->driven)
+      http_client_wake (c);
+  }
   pthread_mutex_unlock (&c->lock);
   if (err != 0) {
     log_error ("%s: no thread can be started", http_object_name (r->object));
     http_range_done (r, err);
   }
-  else if (wake)
-    curl_multi_wakeup (c->multi);
+}
+
+void
+http_range_begin (struct http_range *r)
+{
+  begin (r, true);
+}
+
+void
+http_range_queue (struct http_range *r)
+{
+  begin (r, !r->object->client->may_drive);
 }
 
 void

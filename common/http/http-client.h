@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Parts of files on HTTP(S) servers, for many threads at once: one thread
- * that does all transfers, and one pool of connections.  This room is the
- * only one that knows libcurl.
+ * Parts of files on HTTP(S) servers, for many threads at once: one of them
+ * at a time does all transfers, and there is one pool of connections.  This
+ * room is the only one that knows libcurl.
  *
- * A client is settings and, from its first request on, the thread.  Who
- * must look at a file before the process forks makes a client, and closes
- * it before the fork; nothing of it is left then.
+ * A client is settings and, from its first request on, a thread, which does
+ * what nobody else does (http_client_drive).  Who must look at a file before
+ * the process forks makes a client, and closes it before the fork; nothing
+ * of it is left then.
  *
  * What comes is checked against the question before a byte is passed on
  * (http-answer.h).  When an object is opened, what tells its version (the
@@ -85,14 +86,15 @@ enum http_advice {
   HTTP_FOR_GOOD,  /* it is an error */
 };
 
-/* What a service adds to HTTP.  All is called in the client's thread, must
- * be quick, and concerns only the server that the URL names.  Each may be
+/* What a service adds to HTTP.  All is called by who drives, must be quick,
+ * and concerns only the server that the URL names.  Each may be
  * NULL.
  */
 struct http_service {
   /* Add what signs M, anew for each try.  0, or -1 with *err. */
   int (*sign) (void *opaque, struct http_message *m, struct http_headers *add,
                int *err);
+  bool by_url; /* what that adds depends on nothing but the URL */
   /* What does F mean?  WHY, of SIZE bytes, is "", or a line for people, with
    * the status and without secrets.
    */
@@ -188,6 +190,11 @@ extern const char *http_object_name (const struct http_object *o);
  */
 extern const char *http_object_version (const struct http_object *o);
 
+/* So many bytes may be asked for beside those that are wanted, as answers have
+ * told so far of how long the line is (http-pace.h).
+ */
+extern uint64_t http_object_worth (const struct http_object *o);
+
 /* Is it a page blob of Azure's, by its first answer? */
 extern bool http_object_is_page_blob (const struct http_object *o);
 
@@ -210,11 +217,11 @@ struct http_range {
    */
   bool ahead;
   /* The next N bytes, which are at R->received; that goes back if an
-   * answer proves to be bad.  In the client's thread; must be quick.
+   * answer proves to be bad.  By who drives; must be quick.
    */
   void (*body) (struct http_range *r, const void *data, size_t n);
   /* The end: 0 when all bytes came, else an errno, after log_error (once
-   * for each cause).  In the client's thread, the last use of R.
+   * for each cause).  By who drives; the last use of R.
    */
   void (*done) (struct http_range *r, int err);
 
@@ -229,6 +236,18 @@ struct http_range {
 
 /* Begin R.  Thread-safe, also from a callback. */
 extern void http_range_begin (struct http_range *r);
+
+/* The same for who calls http_client_drive next, or it may not go on. */
+extern void http_range_queue (struct http_range *r);
+
+/* If nobody drives C, do it until ENOUGH says so: do all transfers and call
+ * all callbacks, without any lock of the caller's.  False, at once, if
+ * another thread does, or if SIGPIPE was not ignored when C was made, which
+ * is only borne by the client's own thread.  In any case, what was begun goes
+ * on.
+ */
+extern bool http_client_drive (struct http_client *c, bool (*enough) (void *),
+                               void *opaque);
 
 /* Read COUNT bytes at OFFSET (inside the file) into BUF, in parts of at
  * most PART bytes that are on their way together.  Waits.  0, or -1 with

@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * The thread of a client: ranges wait in one of three queues for one of
+ * What drives a client: ranges wait in one of three queues for one of
  * a bounded number of transfers.  libcurl never has more of them than
  * there may be connections, so the order is ours: what somebody waits for
  * goes before what is read ahead, which never takes them all.
+ *
+ * One thread at a time drives.  If nobody does, who waits for something can
+ * do it himself until he has that, which spares him two changes of threads;
+ * what there is to do then, and at all other times, the client's own thread
+ * does.
  */
 
 #include <config.h>
@@ -50,18 +55,16 @@ set_place (struct http_range *r)
   return r->place != NULL;
 }
 
-/* What others have begun meanwhile.  False if it is time to end. */
-static bool
+/* What others have begun meanwhile. */
+static void
 take_incoming (struct http_client *c)
 {
   struct http_ranges in = STAILQ_HEAD_INITIALIZER (in);
   struct http_range *r;
-  bool stop;
 
   pthread_mutex_lock (&c->lock);
   STAILQ_CONCAT (&in, &c->incoming);
   c->asleep = false;
-  stop = c->stop;
   pthread_mutex_unlock (&c->lock);
   while ((r = STAILQ_FIRST (&in)) != NULL) {
     STAILQ_REMOVE_HEAD (&in, link);
@@ -70,7 +73,6 @@ take_incoming (struct http_client *c)
     else
       http_range_done (r, EINVAL);
   }
-  return !stop;
 }
 
 /* Those whose time has come; tells how long until the next, at most MOST. */
@@ -199,13 +201,23 @@ reap (struct http_client *c)
   return any;
 }
 
+/* Milliseconds. */
+static int64_t
+look_every (const struct http_client *c)
+{
+  return min_u64 (c->o.timeout / 4 + 1, LOOK_MOST);
+}
+
 /* Those that nothing came from for too long. */
 static void
 end_silent (struct http_client *c)
 {
-  const int64_t limit = http_now () - c->o.timeout;
+  const int64_t now = http_now (), limit = now - c->o.timeout;
   struct http_transfer *t, *next;
 
+  if (now - c->looked < look_every (c))
+    return;
+  c->looked = now;
   for (t = TAILQ_FIRST (&c->active); t != NULL; t = next) {
     next = TAILQ_NEXT (t, link);
     if (t->last_byte < limit)
@@ -297,28 +309,88 @@ static bool
 may_sleep (struct http_client *c)
 {
   LOCK_SCOPE (&c->lock);
-  c->asleep = STAILQ_EMPTY (&c->incoming);
+  c->asleep = STAILQ_EMPTY (&c->incoming) && !c->cancel && !c->stop;
   return c->asleep;
+}
+
+/* Until ENOUGH says so, which is asked after all has been done that can be;
+ * then there may be more to do.
+ */
+static void
+drive (struct http_client *c, bool (*enough) (void *), void *opaque)
+{
+  for (;;) {
+    int64_t wait;
+
+    take_incoming (c); /* of objects that are being closed, too */
+    look_for_closing (c);
+    work (c);
+    end_silent (c);
+    wait = take_later (c, look_every (c));
+    if (enough (opaque))
+      return;
+    if (next_queue (c) == NULL && may_sleep (c))
+      curl_multi_poll (c->multi, NULL, 0, wait, NULL);
+  }
+}
+
+/* With the lock, while nobody else drives. */
+static bool
+has_work (const struct http_client *c)
+{
+  return c->cancel || c->nactive > 0 || !STAILQ_EMPTY (&c->incoming) ||
+         !STAILQ_EMPTY (&c->wanted) || !STAILQ_EMPTY (&c->ahead) ||
+         !STAILQ_EMPTY (&c->later);
+}
+
+bool
+http_client_drive (struct http_client *c, bool (*enough) (void *), void *opaque)
+{
+  bool is_free;
+
+  if (!c->may_drive)
+    return false;
+  pthread_mutex_lock (&c->lock);
+  is_free = !c->driven;
+  c->driven = true;
+  pthread_mutex_unlock (&c->lock);
+  if (!is_free)
+    return false;
+  drive (c, enough, opaque);
+  LOCK_SCOPE (&c->lock);
+  c->driven = false;
+  if (has_work (c))
+    pthread_cond_signal (&c->work);
+  return true;
+}
+
+static bool
+is_idle (void *opaque)
+{
+  struct http_client *c = opaque;
+
+  LOCK_SCOPE (&c->lock);
+  return c->stop || !has_work (c);
 }
 
 void *
 http_engine (void *client)
 {
   struct http_client *c = client;
-  const int64_t look = min_u64 (c->o.timeout / 4 + 1, LOOK_MOST);
-  int64_t looked = http_now (), wait;
 
-  while (take_incoming (c)) {
-    look_for_closing (c);
-    work (c);
-    if (http_now () - looked >= look) {
-      looked = http_now ();
-      end_silent (c);
+  pthread_mutex_lock (&c->lock);
+  while (!c->stop) {
+    if (c->driven || !has_work (c)) {
+      pthread_cond_wait (&c->work, &c->lock);
+      continue;
     }
-    wait = take_later (c, look);
-    if (next_queue (c) == NULL && may_sleep (c))
-      curl_multi_poll (c->multi, NULL, 0, wait, NULL);
+    c->driven = true;
+    pthread_mutex_unlock (&c->lock);
+    drive (c, is_idle, c);
+    pthread_mutex_lock (&c->lock);
+    c->driven = false;
   }
+  pthread_mutex_unlock (&c->lock);
   end_ranges (c, true);
   return NULL;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
  * What the files of the client know of each other.  Everything below that
- * is not under the lock belongs to the client's thread.
+ * is not under the lock belongs to the thread that drives.
  */
 
 #ifndef DISKSTACK_HTTP_IMPL_H
@@ -13,6 +13,7 @@
 
 #include "http/http-answer.h"
 #include "http/http-client.h"
+#include "http/http-pace.h"
 #include "http/http-place.h"
 
 #define HTTP_REDIRECTS_MAX 5
@@ -30,6 +31,8 @@ struct http_transfer {
   struct http_range *range;
   struct http_place *set_up_for; /* the URL that EASY has */
   struct http_headers headers;
+  bool keep;     /* they are good for the next request to the same place */
+  long buffer;   /* its size that EASY has */
   bool trusted;  /* it is the server that the URL names */
   uint64_t mark; /* of who signed it */
   struct http_answer answer;
@@ -53,12 +56,15 @@ struct http_client {
   struct curl_slist *header; /* those of every request */
   char **copies;             /* all strings, to be freed */
   unsigned ncopies;
+  bool may_drive; /* any thread */
 
   pthread_mutex_t lock;
   pthread_cond_t idle;         /* an object has nothing on its way */
-  struct http_ranges incoming; /* begun, and not yet seen by the thread */
+  pthread_cond_t work;         /* for the client's own thread */
+  struct http_ranges incoming; /* begun, and not yet seen by who drives */
   bool stop, cancel;           /* wishes; CANCEL: look for closing objects */
-  bool asleep;                 /* the thread is, or soon will be */
+  bool driven;                 /* somebody does */
+  bool asleep;                 /* he is, or soon will be */
   bool started;
   pthread_t thread;
   CURLM *multi;
@@ -67,6 +73,7 @@ struct http_client {
   struct http_ranges later;         /* waiting for a time */
   struct http_transfers active, spare;
   unsigned nactive, nahead; /* of which ahead */
+  int64_t looked;           /* when, for those that are silent */
   unsigned seed;
 };
 
@@ -78,12 +85,14 @@ struct http_object {
   uint64_t size;
   bool pinned; /* the three above are known */
   bool page_blob;
+  struct http_pace pace;
+  atomic_uint_least64_t worth; /* what that says */
   atomic_bool changed;
   unsigned outstanding; /* under the lock: ranges that are not done */
   atomic_bool closing;
 };
 
-/* http-engine.c: in the thread. */
+/* http-engine.c: the client's own thread. */
 extern void *http_engine (void *client);
 
 /* Milliseconds of a clock that never goes back. */
@@ -102,7 +111,10 @@ extern int http_transfer_set_up (struct http_transfer *t, struct http_range *r,
  */
 extern int http_judge_end (struct http_transfer *t, CURLcode code, int *err);
 
-/* http-client.c: tell R's owner. */
+/* http-client.c: there is something to do.  With the lock. */
+extern void http_client_wake (struct http_client *c);
+
+/* Tell R's owner. */
 extern void http_range_done (struct http_range *r, int err);
 
 /* The question that R is. */

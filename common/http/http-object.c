@@ -56,17 +56,29 @@ on_done (struct http_range *r, int err)
     pthread_cond_signal (&w->done);
 }
 
+static bool
+all_came (void *opaque)
+{
+  struct waiter *w = opaque;
+
+  LOCK_SCOPE (&w->lock);
+  return w->left == 0;
+}
+
 /* Begin the N ranges, and wait for them.  0 or an errno. */
 static int
 read_all (struct waiter *w, struct waited_range *range, unsigned n)
 {
+  struct http_client *client = range[0].range.object->client;
+
   w->left = n;
   for (unsigned i = 0; i < n; i++) {
     range[i].waiter = w;
     range[i].range.body = on_body;
     range[i].range.done = on_done;
-    http_range_begin (&range[i].range);
+    http_range_queue (&range[i].range);
   }
+  http_client_drive (client, all_came, w);
   LOCK_SCOPE (&w->lock);
   while (w->left > 0)
     pthread_cond_wait (&w->done, &w->lock);
@@ -154,6 +166,7 @@ http_object_unseen (struct http_client *c, const char *url)
     return NULL;
   }
   o->now = http_place_ref (o->place);
+  o->worth = UINT64_MAX;
   return o;
 }
 
@@ -185,9 +198,10 @@ http_object_close (struct http_object *o)
   c = o->client;
   pthread_mutex_lock (&c->lock);
   o->closing = true;
-  c->cancel = true;
-  if (o->outstanding > 0)
-    curl_multi_wakeup (c->multi);
+  if (o->outstanding > 0) {
+    c->cancel = true;
+    http_client_wake (c);
+  }
   while (o->outstanding > 0)
     pthread_cond_wait (&c->idle, &c->lock);
   pthread_mutex_unlock (&c->lock);
@@ -200,6 +214,12 @@ uint64_t
 http_object_size (const struct http_object *o)
 {
   return o->size;
+}
+
+uint64_t
+http_object_worth (const struct http_object *o)
+{
+  return atomic_load_explicit (&o->worth, memory_order_relaxed);
 }
 
 bool

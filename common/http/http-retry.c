@@ -296,6 +296,30 @@ is_complete (const struct http_transfer *t)
          (r->object->pinned ? r->count : min_u64 (r->count, t->answer.total));
 }
 
+static uint64_t
+time_of (const struct http_transfer *t, CURLINFO info)
+{
+  curl_off_t us = 0;
+
+  curl_easy_getinfo (t->easy, info, &us);
+  return max_u64 (us, 0);
+}
+
+static void
+note_pace (struct http_transfer *t)
+{
+  struct http_object *o = t->range->object;
+  const uint64_t asked = time_of (t, CURLINFO_PRETRANSFER_TIME_T);
+  const uint64_t first = time_of (t, CURLINFO_STARTTRANSFER_TIME_T);
+  const uint64_t end = time_of (t, CURLINFO_TOTAL_TIME_T);
+
+  if (first < asked || end < first)
+    return;
+  http_pace_note (&o->pace, first - asked, t->here, end - first);
+  atomic_store_explicit (&o->worth, http_pace_worth (&o->pace),
+                         memory_order_relaxed);
+}
+
 int
 http_judge_end (struct http_transfer *t, CURLcode code, int *err)
 {
@@ -311,5 +335,6 @@ http_judge_end (struct http_transfer *t, CURLcode code, int *err)
   if (!is_complete (t))
     return again (t, "the server sent less than it said", err);
   pin (t);
+  note_pace (t);
   return 0;
 }

@@ -23,7 +23,11 @@
  */
 #define ERROR_BODY_MAX 65536
 
-#define BUFFER_SIZE (128l * 1024)
+/* What libcurl reads at once: the most, and enough for a page with its
+ * header.
+ */
+#define BUFFER_LARGE (128l * 1024)
+#define BUFFER_SMALL (16l * 1024)
 
 /* Headers of one request that can be signed. */
 #define HEADERS_MAX 64
@@ -177,7 +181,6 @@ set_rest (struct http_transfer *t)
   code |= curl_easy_setopt (e, CURLOPT_NOSIGNAL, 1l);
   code |= curl_easy_setopt (e, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1l);
   code |= curl_easy_setopt (e, CURLOPT_PATH_AS_IS, 1l); /* as it was signed */
-  code |= curl_easy_setopt (e, CURLOPT_BUFFERSIZE, BUFFER_SIZE);
   code |= curl_easy_setopt (e, CURLOPT_ERRORBUFFER, t->message);
   code |= curl_easy_setopt (e, CURLOPT_PRIVATE, t);
   code |= curl_easy_setopt (e, CURLOPT_HEADERFUNCTION, on_header);
@@ -275,16 +278,29 @@ http_headers_add (struct http_headers *h, const char *name, const char *value)
   return r;
 }
 
-/* The part of the file, and that it must be this version of it. */
+/* "0-4095" */
+static void
+range_of (const struct http_question *q, char *text, size_t size)
+{
+  snprintf (text, size, "%" PRIu64 "-%" PRIu64, q->offset,
+            q->offset + q->count - 1);
+}
+
+/* The part of the file, where it is to be signed. */
+static int
+add_range (struct http_headers *h, const struct http_question *q)
+{
+  char range[64] = "bytes=";
+
+  range_of (q, range + 6, sizeof range - 6);
+  return q->whole ? 0 : http_headers_add (h, "Range", range);
+}
+
+/* That it must be this version of the file, as it is. */
 static int
 add_question (struct http_headers *h, const struct http_question *q)
 {
-  char range[64];
-
-  snprintf (range, sizeof range, "bytes=%" PRIu64 "-%" PRIu64, q->offset,
-            q->offset + q->count - 1);
-  if ((!q->whole && http_headers_add (h, "Range", range) == -1) ||
-      http_headers_add (h, "Accept-Encoding", "identity") == -1)
+  if (http_headers_add (h, "Accept-Encoding", "identity") == -1)
     return -1;
   if (!q->pinned)
     return 0;
@@ -312,6 +328,15 @@ add_user_headers (struct http_headers *h, const struct http_client *c,
   return 0;
 }
 
+/* Is each request of T signed for itself? */
+static bool
+is_signed (const struct http_transfer *t)
+{
+  const struct http_service *s = t->client->o.service;
+
+  return t->trusted && s != NULL && s->sign != NULL && !s->by_url;
+}
+
 /* What the service adds; that there is no memory is told with *ERR, too. */
 static int
 add_signature (struct http_transfer *t, const struct http_place *p, int *err)
@@ -335,10 +360,46 @@ add_signature (struct http_transfer *t, const struct http_place *p, int *err)
   return 0;
 }
 
+/* All headers, for Q.  Those of the last request stay if they are the same:
+ * a place is of one object.
+ */
+static int
+set_headers (struct http_transfer *t, const struct http_question *q, int *err)
+{
+  struct http_range *r = t->range;
+
+  if (t->keep && t->set_up_for == r->place && r->nheaders == 0)
+    return 0;
+  headers_free (&t->headers);
+  if ((is_signed (t) && add_range (&t->headers, q) == -1) ||
+      add_question (&t->headers, q) == -1 || set_place (t, r->place) == -1)
+    return -1;
+  if (t->trusted && (add_user_headers (&t->headers, t->client, r) == -1 ||
+                     add_signature (t, r->place, err) == -1))
+    return -1;
+  t->keep = q->pinned && r->nheaders == 0 && !is_signed (t);
+  return curl_easy_setopt (t->easy, CURLOPT_HTTPHEADER, t->headers.list) ==
+             CURLE_OK ?
+           0 :
+           -1;
+}
+
+/* Where libcurl still has the last buffer, which may be, it keeps that. */
+static void
+set_buffer (struct http_transfer *t, uint64_t count)
+{
+  const long size = count < BUFFER_SMALL ? BUFFER_SMALL : BUFFER_LARGE;
+
+  if (size != t->buffer &&
+      curl_easy_setopt (t->easy, CURLOPT_BUFFERSIZE, size) == CURLE_OK)
+    t->buffer = size;
+}
+
 int
 http_transfer_set_up (struct http_transfer *t, struct http_range *r, int *err)
 {
   struct http_question q;
+  char range[64];
 
   if (r->whole)
     r->received = 0;
@@ -353,15 +414,14 @@ http_transfer_set_up (struct http_transfer *t, struct http_range *r, int *err)
   t->last_byte = http_now ();
   t->refusal_size = 0;
   t->message[0] = '\0';
-  headers_free (&t->headers);
 
   *err = ENOMEM;
-  if (add_question (&t->headers, &q) == -1 || set_place (t, r->place) == -1)
+  range_of (&q, range, sizeof range);
+  if (set_headers (t, &q, err) == -1)
     return -1;
-  if (t->trusted && (add_user_headers (&t->headers, t->client, r) == -1 ||
-                     add_signature (t, r->place, err) == -1))
-    return -1;
-  return curl_easy_setopt (t->easy, CURLOPT_HTTPHEADER, t->headers.list) ==
+  set_buffer (t, q.count);
+  return curl_easy_setopt (t->easy, CURLOPT_RANGE,
+                           q.whole || is_signed (t) ? NULL : range) ==
              CURLE_OK ?
            0 :
            -1;

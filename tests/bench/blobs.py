@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
 #
-# The blob plugin beside nbdkit's curl plugin and curl itself, over lines
-# of different lengths: `make bench-blob'.  The server is nginx.  They take
-# turns, ROUNDS times; the table has medians, in MiB/s or requests/s, and
-# how often ours has what the curl plugin has.  Each run begins cold.
+# The blob plugin beside nbdkit's curl plugin, of one or more versions, qemu's
+# curl driver and curl itself, over lines of different lengths:
+# `make bench-blob'.  The web server is nginx.  All take turns, ROUNDS times;
+# the tables have medians.  Each run is with a server of its own, so it begins
+# cold, and the processor time is that server's alone.
 
 import argparse
 import json
@@ -19,11 +20,16 @@ import sys
 import tempfile
 import time
 
+MIB = 1 << 20
+OURS = "blob"
+
 CONF = """daemon off; {user} pid {dir}/pid; error_log {dir}/log;
 worker_processes 1;
 events {{ worker_connections 512; }}
 http {{
-  access_log off; sendfile on; tcp_nodelay on; keepalive_requests 1000000;
+  log_format bytes '$body_bytes_sent';
+  access_log {dir}/access bytes buffer=64k flush=50ms;
+  sendfile on; tcp_nodelay on; keepalive_requests 1000000;
   server {{ listen 127.0.0.1:{port}; root {dir}/www; }}
 }}
 """
@@ -35,35 +41,48 @@ def free_port():
         return s.getsockname()[1]
 
 
-def wait_for(port):
-    for _ in range(500):
-        try:
-            socket.create_connection(("127.0.0.1", port)).close()
+def wait_until(what, ready):
+    for _ in range(1000):
+        if ready():
             return
-        except OSError:
-            time.sleep(0.02)
-    sys.exit(f"nothing listens on {port}")
+        time.sleep(0.01)
+    sys.exit(f"{what} does not begin")
+
+
+def listens(port):
+    try:
+        socket.create_connection(("127.0.0.1", port)).close()
+        return True
+    except OSError:
+        return False
+
+
+def make_file(name, mib):
+    with open(name, "wb") as f:
+        for _ in range(mib):
+            f.write(os.urandom(MIB))
 
 
 class Site:
+    """A web server with two files, and the lines to it."""
+
     def __init__(self, args):
         self.dir = tempfile.mkdtemp(prefix="diskstack-bench-")
         self.args = args
         self.children = []
         os.mkdir(f"{self.dir}/www")
-        with open(f"{self.dir}/www/disk", "wb") as f:
-            for _ in range(args.size):
-                f.write(os.urandom(1 << 20))
+        make_file(f"{self.dir}/www/disk", args.size)
+        if args.large:
+            make_file(f"{self.dir}/www/large", args.large)
         self.port = free_port()
         with open(f"{self.dir}/conf", "w") as f:
             f.write(CONF.format(dir=self.dir, port=self.port,
                                 user="user root;" if os.getuid() == 0 else ""))
         self.start("nginx", "-c", f"{self.dir}/conf")
-        wait_for(self.port)
+        wait_until("nginx", lambda: listens(self.port))
 
     def start(self, *argv):
         self.children.append(subprocess.Popen(argv, stderr=subprocess.DEVNULL))
-        return self.children[-1]
 
     def line(self, milliseconds):
         """The port of a line with so long a round trip."""
@@ -72,8 +91,17 @@ class Site:
         port = free_port()
         self.start(self.args.proxy, str(port), str(self.port),
                    str(int(milliseconds * 500)))
-        wait_for(port)
+        wait_until("delay-proxy", lambda: listens(port))
         return port
+
+    def sent(self):
+        """The bytes of all bodies since this was asked last."""
+        name = f"{self.dir}/access"
+        time.sleep(0.2)  # it is written late
+        with open(name) as f:
+            total = sum(int(n) for n in f if n.strip())
+        os.truncate(name, 0)
+        return total
 
     def close(self):
         for child in self.children:
@@ -82,51 +110,107 @@ class Site:
         shutil.rmtree(self.dir)
 
 
-def served(nbdkit, plugin, url, command):
-    """What the command prints, and the CPU seconds of server and all."""
-    before = os.times()
-    r = subprocess.run([nbdkit, "-r", "-U", "-", *plugin, url, "--run",
-                        command], stdout=subprocess.PIPE, text=True)
-    after = os.times()
-    if r.returncode != 0:
-        return None, 0
-    return r.stdout, (after.children_user + after.children_system -
-                      before.children_user - before.children_system)
+class Server:
+    """One process that serves URL; COMMAND makes its arguments."""
+
+    def __init__(self, command, site, url):
+        self.socket = f"{site.dir}/sock"
+        self.process = subprocess.Popen(command(url, self.socket),
+                                        stdin=subprocess.DEVNULL,
+                                        stderr=subprocess.DEVNULL)
+        wait_until("the server", lambda: os.path.exists(self.socket) or
+                   self.process.poll() is not None)
+
+    @property
+    def uri(self):
+        return f"nbd+unix:///?socket={self.socket}"
+
+    def cpu(self):
+        """Seconds of the processor so far."""
+        with open(f"/proc/{self.process.pid}/stat") as f:
+            fields = f.read().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def close(self):
+        self.process.terminate()
+        self.process.wait()
+        if os.path.exists(self.socket):
+            os.unlink(self.socket)
 
 
-def copy(args):
-    return ('nbdcopy --no-extents "$uri" null:', None)
+def nbdkit(program, *plugin):
+    return lambda url, sock: [program, "-f", "-r", "-U", sock, *plugin, url]
 
 
-def fio(args, rw, bs, depth, amount=None):
-    limit = (f"--size={amount}M" if amount else
-             f"--time_based --runtime={args.seconds} --size={args.size}M")
-    return (f'fio --name=x --ioengine=nbd --uri="$uri" --rw={rw} --bs={bs} '
-            f'--iodepth={depth} {limit} --output-format=json', rw)
+def qemu(url, sock):
+    image = {"driver": "raw", "file": {"driver": "http", "url": url}}
+    return ["qemu-nbd", "-r", "-t", "-e", "16", "-f", "raw", "-k", sock,
+            "json:" + json.dumps(image)]
 
 
-def rows(args):
-    return {
-        "nbdcopy, MiB/s": copy(args),
-        "256K sequential, depth 1, MiB/s":
-            fio(args, "read", "256k", 1, args.size),
-        "4K sequential, depth 1, IOPS": fio(args, "read", "4k", 1),
-        "4K random, depth 1, IOPS": fio(args, "randread", "4k", 1),
-        "4K random, depth 16, IOPS": fio(args, "randread", "4k", 16),
-    }
+class Row:
+    """What clients do.  LIMIT: seconds, after which a slow one is stopped;
+    its speed is that of what it has read."""
+
+    def __init__(self, name, unit, rw=None, bs=None, depth=1, limit=None,
+                 file="disk"):
+        self.name, self.unit = name, unit
+        self.rw, self.bs, self.depth = rw, bs, depth
+        self.limit, self.file = limit, file
+
+    def command(self, args, uri, size):
+        if self.rw is None:
+            return ["nbdcopy", "--no-extents", uri, "null:"]
+        run = ([f"--runtime={self.limit}"] if self.limit else
+               ["--time_based", f"--runtime={args.seconds}"])
+        return ["fio", "--name=x", "--ioengine=nbd", f"--uri={uri}",
+                f"--rw={self.rw}", f"--bs={self.bs}", "--output-format=json",
+                f"--iodepth={self.depth}", f"--size={size}M", *run]
+
+    def result(self, text, size, seconds):
+        """The number of the table, and the bytes that were read."""
+        if self.rw is None:
+            return size / seconds, size * MIB
+        job = json.loads(text[text.index("{"):])["jobs"][0]
+        if job["error"]:
+            raise ValueError(job["error"])
+        read = job["read"]
+        return (read["iops"] if self.unit == "IOPS" else
+                read["bw_bytes"] / MIB), read["io_bytes"]
 
 
-def measure(args, plugin, url, row, command, kind):
-    start = time.monotonic()
-    out, cpu = served(args.nbdkit, plugin, url, command)
-    seconds = time.monotonic() - start
-    if out is None:
+def rows(args, rtt):
+    yield Row("nbdcopy", "MiB/s")
+    yield Row("256K sequential, depth 1", "MiB/s", "read", "256k", limit=60)
+    if args.large and rtt == max(args.rtt):
+        yield Row(f"256K sequential of {args.large} MiB", "MiB/s", "read",
+                  "256k", limit=30, file="large")
+    yield Row("4K sequential, depth 1", "IOPS", "read", "4k")
+    yield Row("4K random, depth 1", "IOPS", "randread", "4k")
+    yield Row("4K random, depth 16", "IOPS", "randread", "4k", 16)
+
+
+def measure(args, site, row, command, base):
+    """The number, processor seconds for a GiB, bytes fetched for each that
+    was asked for; or None if it failed."""
+    site.sent()
+    size = args.large if row.file == "large" else args.size
+    server = Server(command, site, f"{base}/{row.file}")
+    try:
+        before = server.cpu()
+        start = time.monotonic()
+        r = subprocess.run(row.command(args, server.uri, size), text=True,
+                           stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        seconds = time.monotonic() - start
+        cpu = server.cpu() - before
+        if r.returncode != 0:
+            return None
+        number, asked = row.result(r.stdout, size, seconds)
+    except (OSError, ValueError):
         return None
-    if kind is None:
-        return args.size / seconds
-    text = out[out.index("{"):]
-    job = json.loads(text)["jobs"][0]["read"]
-    return job["iops"] if "IOPS" in row else job["bw_bytes"] / (1 << 20)
+    finally:
+        server.close()
+    return number, cpu * (1 << 30) / asked, site.sent() / asked
 
 
 def curl(args, url):
@@ -135,11 +219,40 @@ def curl(args, url):
     return args.size / (time.monotonic() - start)
 
 
+def show(row, found):
+    """One line for each server: what it did, and how often ours has that."""
+    medians = {name: [statistics.median(v) for v in zip(*runs)]
+               for name, runs in found.items() if runs}
+    for name, (number, cpu, fetched) in medians.items():
+        ratio = ""
+        if name != OURS and OURS in medians:
+            ratio = f"{medians[OURS][0] / number:.2f}"
+        print(f"| {row.name}, {row.unit} | {name} | {number:.4g} | {ratio} | "
+              f"{cpu:.2f} | {fetched:.2f} |", flush=True)
+
+
+def peers(args):
+    found = {"curl plugin": nbdkit(args.nbdkit, "curl")}
+    for text in args.peer:
+        name, _, program = text.partition("=")
+        found[name] = nbdkit(program, "curl")
+    if args.qemu:
+        found["qemu"] = qemu
+    found[OURS] = nbdkit(args.nbdkit, "blob", *args.blob)
+    return found
+
+
 def main():
     p = argparse.ArgumentParser()
     p.add_argument("--nbdkit", default="nbdkit")
+    p.add_argument("--peer", action="append", default=[],
+                   metavar="NAME=NBDKIT",
+                   help="another nbdkit that has a curl plugin; repeatable")
+    p.add_argument("--qemu", action="store_true", help="qemu-nbd, too")
     p.add_argument("--proxy", required=True)
     p.add_argument("--size", type=int, default=256, help="MiB of the disk")
+    p.add_argument("--large", type=int, default=1024,
+                   help="MiB of a larger one, over the longest line; or 0")
     p.add_argument("--seconds", type=float, default=4)
     p.add_argument("--rounds", type=int, default=3)
     p.add_argument("--rtt", type=float, nargs="*", default=[0, 2, 20])
@@ -147,26 +260,26 @@ def main():
     p.add_argument("--blob", nargs="*", default=[],
                    help="parameters of the blob plugin")
     args = p.parse_args()
-    plugins = {"curl plugin": ["curl"], "blob": ["blob", *args.blob]}
     site = Site(args)
     try:
         for rtt in args.rtt:
-            url = f"http://127.0.0.1:{site.line(rtt)}/disk"
-            speed = statistics.median(curl(args, url)
+            base = f"http://127.0.0.1:{site.line(rtt)}"
+            speed = statistics.median(curl(args, f"{base}/disk")
                                       for _ in range(args.rounds))
-            print(f"\n{rtt:g} ms; curl itself: {speed:.0f} MiB/s")
-            for row, (command, kind) in rows(args).items():
-                if not re.search(args.row, row):
+            print(f"\nRound trip of {rtt:g} ms; curl itself: {speed:.0f} "
+                  f"MiB/s; load {os.getloadavg()[0]:.1f}\n\n"
+                  "| | server | median | blob has | CPU s/GiB | fetched |\n"
+                  "|---|---|---|---|---|---|")
+            for row in rows(args, rtt):
+                if not re.search(args.row, row.name):
                     continue
-                found = {name: [] for name in plugins}
+                found = {name: [] for name in peers(args)}
                 for _ in range(args.rounds):
-                    for name, plugin in plugins.items():
-                        n = measure(args, plugin, url, row, command, kind)
-                        found[name].append(n or 0)
-                theirs, ours = (statistics.median(v) for v in found.values())
-                ratio = f"{ours / theirs:8.2f}x" if theirs else "       -"
-                print(f"  {row:34} {theirs:10.1f} {ours:10.1f} {ratio}",
-                      flush=True)
+                    for name, command in peers(args).items():
+                        r = measure(args, site, row, command, base)
+                        if r is not None:
+                            found[name].append(r)
+                show(row, found)
     finally:
         site.close()
 

@@ -6,6 +6,7 @@
 #ifndef DISKSTACK_TEST_HTTP_RIG_H
 #define DISKSTACK_TEST_HTTP_RIG_H
 
+#include <signal.h>
 #include <stdatomic.h>
 #include <string.h>
 
@@ -47,9 +48,11 @@ rig_fault (struct rig *rig, int fault, unsigned n)
   atomic_store (&rig->n, n);
 }
 
+/* DRIVES: may who waits drive the client? */
 static inline void
-rig_start (struct rig *rig)
+rig_start (struct rig *rig, bool drives)
 {
+  signal (SIGPIPE, drives ? SIG_IGN : SIG_DFL);
   for (unsigned i = 0; i < RIG_SIZE; i++)
     rig->data[i] = (i * 7 + i / 251) % 255 + 1;
   rig->server = http_server_start (rig->data, RIG_SIZE);

@@ -9,6 +9,7 @@
 #include <check.h>
 #include <dirent.h>
 #include <errno.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -46,7 +47,13 @@ open_good (void)
 static void
 setup (void)
 {
-  rig_start (&rig);
+  rig_start (&rig, true);
+}
+
+static void
+setup_threaded (void)
+{
+  rig_start (&rig, false);
 }
 
 static void
@@ -412,7 +419,8 @@ END_TEST
 /* A refusal is read by the service, which knows what to do. */
 START_TEST (refusals)
 {
-  static const struct http_service service = { sign_only, refused };
+  static const struct http_service service = { .sign = sign_only,
+                                               .refused = refused };
   unsigned n = 0;
 
   rig.o.service = &service;
@@ -544,6 +552,72 @@ START_TEST (closes_in_the_middle)
 }
 END_TEST
 
+/* ------------------------------------------------------------------ */
+
+struct watched_range {
+  struct http_range range;
+  atomic_bool done;
+  pthread_t by;
+};
+
+static void
+note_thread (struct http_range *r, int err)
+{
+  struct watched_range *w = container_of (r, struct watched_range, range);
+
+  quick_assert (err == 0);
+  w->by = pthread_self ();
+  atomic_store (&w->done, true);
+}
+
+static bool
+is_done (void *opaque)
+{
+  struct watched_range *w = opaque;
+
+  return atomic_load (&w->done);
+}
+
+/* Who waits, in a process where SIGPIPE is ignored, is who drives; what he has
+ * does not wait for is done without him.
+ */
+START_TEST (drives)
+{
+  struct watched_range w[2];
+
+  open_good ();
+  for (unsigned i = 0; i < 2; i++) {
+    w[i] = (struct watched_range){ .range = { .object = rig.object,
+                                              .offset = 1000,
+                                              .count = 100,
+                                              .body = ignore_body,
+                                              .done = note_thread } };
+  }
+  http_range_queue (&w[0].range);
+  ck_assert_int_eq (http_client_drive (rig.client, is_done, &w[0]), true);
+  ck_assert (pthread_equal (w[0].by, pthread_self ()));
+  http_range_begin (&w[1].range);
+  while (!is_done (&w[1]))
+    sched_yield ();
+  ck_assert (!pthread_equal (w[1].by, pthread_self ()));
+}
+END_TEST
+
+START_TEST (does_not_drive)
+{
+  struct watched_range w = {
+    .range = { .count = 1, .body = ignore_body, .done = note_thread }
+  };
+
+  open_good ();
+  w.range.object = rig.object;
+  http_range_queue (&w.range);
+  ck_assert_int_eq (http_client_drive (rig.client, is_done, &w), false);
+  while (!is_done (&w))
+    sched_yield ();
+}
+END_TEST
+
 int
 main (void)
 {
@@ -563,12 +637,18 @@ main (void)
     closes_in_the_middle,
   };
   Suite *suite = suite_create ("http-client");
-  TCase *c = test_case (suite, "http-client");
+  TCase *const kinds[] = { test_case (suite, "who waits drives"),
+                           test_case (suite, "the thread drives") };
 
-  tcase_add_checked_fixture (c, setup, teardown);
-  for (size_t i = 0; i < ARRAY_SIZE (tests); i++)
-    tcase_add_test (c, tests[i]);
-  tcase_add_loop_test (c, retries, 0, ARRAY_SIZE (passing));
-  tcase_add_loop_test (c, failures, 0, ARRAY_SIZE (lasting));
+  tcase_add_checked_fixture (kinds[0], setup, teardown);
+  tcase_add_checked_fixture (kinds[1], setup_threaded, teardown);
+  for (size_t k = 0; k < ARRAY_SIZE (kinds); k++) {
+    for (size_t i = 0; i < ARRAY_SIZE (tests); i++)
+      tcase_add_test (kinds[k], tests[i]);
+    tcase_add_loop_test (kinds[k], retries, 0, ARRAY_SIZE (passing));
+    tcase_add_loop_test (kinds[k], failures, 0, ARRAY_SIZE (lasting));
+  }
+  tcase_add_test (kinds[0], drives);
+  tcase_add_test (kinds[1], does_not_drive);
   return test_run (suite);
 }

@@ -38,7 +38,7 @@ static void
 setup (void)
 {
   fetch = FETCH;
-  rig_start (&rig);
+  rig_start (&rig, true);
 }
 
 static void
