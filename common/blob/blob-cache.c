@@ -12,6 +12,13 @@
 #include "base/align.h"
 #include "blob/blob-impl.h"
 
+static void
+own_memory (struct blob_store *b, struct blob_block *k)
+{
+  k->data = b->memory + (size_t) (k - b->slot) * b->fetch;
+  k->lent = false;
+}
+
 int
 blob_cache_init (struct blob_store *b, uint64_t size)
 {
@@ -31,7 +38,7 @@ blob_cache_init (struct blob_store *b, uint64_t size)
   TAILQ_INIT (&b->free);
   TAILQ_INIT (&b->used);
   for (unsigned i = 0; i < b->nslots; i++) {
-    b->slot[i].data = b->memory + (size_t) i * b->fetch;
+    own_memory (b, &b->slot[i]);
     pthread_cond_init (&b->slot[i].more, NULL);
     TAILQ_INSERT_TAIL (&b->free, &b->slot[i], place);
   }
@@ -75,6 +82,7 @@ blob_find (struct blob_store *b, uint64_t index)
 static void
 make_free (struct blob_store *b, struct blob_block *k)
 {
+  own_memory (b, k);
   k->state = BLOB_FREE;
   TAILQ_INSERT_HEAD (&b->free, k, place);
   if (b->want_slots > 0)
@@ -119,6 +127,8 @@ blob_get_slot (struct blob_store *b, uint64_t index)
   k->index = index;
   k->users = 1;
   k->from = k->have = 0;
+  k->to = blob_block_size (b, index);
+  k->parts = 0;
   k->need = UINT32_MAX;
   k->flight = NULL;
   k->next = NULL;
@@ -130,8 +140,11 @@ blob_get_slot (struct blob_store *b, uint64_t index)
 void
 blob_put (struct blob_store *b, struct blob_block *k)
 {
-  if (--k->users > 0)
+  if (--k->users > 0) {
+    if (k->lent && k->users == 1)
+      pthread_cond_broadcast (&k->more);
     return;
+  }
   if (k->state == BLOB_FAILED) {
     make_free (b, k);
     return;
@@ -140,6 +153,36 @@ blob_put (struct blob_store *b, struct blob_block *k)
   TAILQ_INSERT_TAIL (&b->used, k, place);
   if (k->state == BLOB_WHOLE && b->want_slots > 0)
     pthread_cond_broadcast (&b->freed);
+}
+
+void
+blob_lend (struct blob_block *k, uint8_t *buf)
+{
+  k->data = buf;
+  k->lent = true;
+}
+
+void
+blob_take_back (struct blob_store *b, struct blob_block *k)
+{
+  if (k->state != BLOB_FAILED) {
+    LIST_REMOVE (k, chain);
+    TAILQ_REMOVE (&b->used, k, place);
+  }
+  while (k->users > 1)
+    pthread_cond_wait (&k->more, &b->lock);
+  k->users = 0;
+  if (k->flight != NULL)
+    k->state = BLOB_GONE;
+  else
+    make_free (b, k);
+}
+
+void
+blob_gone (struct blob_store *b, struct blob_block *k)
+{
+  k->flight = NULL;
+  make_free (b, k);
 }
 
 void

@@ -92,7 +92,11 @@ land (struct blob_store *b, struct blob_block *k, int err)
 
   for (; k != NULL; k = next) {
     next = k->next;
-    if (k->have < blob_block_size (b, k->index)) {
+    if (k->state == BLOB_GONE) {
+      blob_gone (b, k);
+      continue;
+    }
+    if (k->have < k->to) {
       blob_fail (b, k, err);
       continue;
     }
@@ -112,9 +116,10 @@ on_done (struct http_range *r, int err)
   LOCK_SCOPE (&b->lock);
   b->nsent--;
   b->nsent_ahead -= r->ahead;
+  b->under_way -= r->count;
   land (b, f->first, r->ahead && err != ESHUTDOWN ? EAGAIN : err);
   if (err != ESHUTDOWN)
-    blob_send (b);
+    blob_send (b, true); /* who drives calls this */
 }
 
 /* ------------------------------------------------------------------ */
@@ -126,22 +131,48 @@ queue_of (struct blob_store *b, const struct blob_flight *f)
   return f->range.ahead ? &b->ahead : &b->wanted;
 }
 
+static uint64_t
+count_of (const struct blob_store *b, const struct blob_flight *f)
+{
+  return (f->last->index - f->first->index) * b->fetch + f->last->to -
+         f->first->from;
+}
+
+/* Is there room for F beside what is under way?  There is for a little. */
+static bool
+has_room (const struct blob_store *b, const struct blob_flight *f)
+{
+  const uint64_t n = count_of (b, f);
+
+  return b->nsent == 0 || n <= b->fetch ||
+         b->under_way + n <= blob_under_way (http_object_worth (b->object));
+}
+
 /* The next that may be sent, or NULL. */
 static struct blob_flight *
 next_flight (struct blob_store *b)
 {
   const unsigned most_ahead =
     b->connections > 4 ? b->connections - 2 : b->connections;
+  struct blob_flight *f = TAILQ_FIRST (&b->wanted);
 
   if (b->nsent >= b->connections)
     return NULL;
-  if (!TAILQ_EMPTY (&b->wanted))
-    return TAILQ_FIRST (&b->wanted);
-  return b->nsent_ahead < most_ahead ? TAILQ_FIRST (&b->ahead) : NULL;
+  if (f == NULL && b->nsent_ahead < most_ahead)
+    f = TAILQ_FIRST (&b->ahead);
+  return f != NULL && has_room (b, f) ? f : NULL;
+}
+
+unsigned
+blob_most_blocks (const struct blob_store *b)
+{
+  const uint64_t n = blob_under_way (http_object_worth (b->object));
+
+  return max_u64 (min_u64 (b->max_blocks, n / 2 / b->fetch), 1);
 }
 
 void
-blob_send (struct blob_store *b)
+blob_send (struct blob_store *b, bool drives)
 {
   struct blob_flight *f;
 
@@ -152,9 +183,12 @@ blob_send (struct blob_store *b)
     b->nsent++;
     b->nsent_ahead += r->ahead;
     r->offset = f->first->index * b->fetch + f->first->from;
-    r->count = f->last->index * b->fetch + blob_block_size (b, f->last->index) -
-               r->offset;
-    http_range_begin (r);
+    r->count = count_of (b, f);
+    b->under_way += r->count;
+    if (drives)
+      http_range_queue (r);
+    else
+      http_range_begin (r);
   }
 }
 
@@ -174,8 +208,8 @@ blob_hurry (struct blob_store *b, struct blob_block *k)
 /* Making them */
 
 /* A new flight of K. */
-static void
-begin (struct blob_store *b, struct blob_block *k, bool ahead)
+static struct blob_flight *
+make (struct blob_store *b, struct blob_block *k, bool ahead)
 {
   struct blob_flight *f = &k->own;
 
@@ -191,7 +225,7 @@ begin (struct blob_store *b, struct blob_block *k, bool ahead)
     .now = k,
   };
   k->flight = f;
-  TAILQ_INSERT_TAIL (queue_of (b, f), f, link);
+  return f;
 }
 
 /* The flight of INDEX, if another block can be added to it. */
@@ -206,52 +240,79 @@ open_flight (struct blob_store *b, uint64_t index, unsigned most, bool ahead)
            NULL;
 }
 
-/* Add K to what is before it or after it, if that has not been sent. */
+/* May K be in one flight with NEXT, though both then come whole? */
 static bool
-join (struct blob_store *b, struct blob_block *k, unsigned most, bool ahead)
+is_near (const struct blob_store *b, const struct blob_block *k,
+         const struct blob_block *next)
 {
-  struct blob_flight *f = NULL;
+  const uint64_t between = (uint64_t) b->fetch - k->to + next->from;
 
-  if (k->index > 0)
-    f = open_flight (b, k->index - 1, most, ahead);
-  if (f != NULL) {
-    f->last->next = k;
-    f->last = k;
+  return !b->fetch_less || between <= http_object_worth (b->object);
+}
+
+/* Add all of G, which comes after F, to that. */
+static void
+unite (struct blob_store *b, struct blob_flight *f, struct blob_flight *g)
+{
+  f->last->to = b->fetch;
+  g->first->from = g->first->have = 0;
+  for (struct blob_block *k = g->first; k != NULL; k = k->next)
+    k->flight = f;
+  f->last->next = g->first;
+  f->last = g->last;
+  f->nblocks += g->nblocks;
+}
+
+/* Queue F; if what is before it or after it has not been sent, together with
+ * that.
+ */
+static void
+enqueue (struct blob_store *b, struct blob_flight *f, unsigned most)
+{
+  const bool ahead = f->range.ahead;
+  const uint64_t index = f->first->index;
+  struct blob_flight *before =
+    index > 0 ? open_flight (b, index - 1, most, ahead) : NULL;
+  struct blob_flight *after = open_flight (b, index + 1, most, ahead);
+  bool is_in = before != NULL && is_near (b, before->last, f->first);
+
+  if (is_in) {
+    unite (b, before, f);
+    f = before;
   }
-  else {
-    f = open_flight (b, k->index + 1, most, ahead);
-    if (f == NULL)
-      return false;
-    f->first->from = f->first->have = 0;
-    k->next = f->first;
-    f->first = f->now = k;
+  if (after != NULL && f->nblocks + after->nblocks <= most &&
+      is_near (b, f->last, after->first)) {
+    if (!is_in)
+      TAILQ_INSERT_BEFORE (after, f, link);
+    is_in = true;
+    TAILQ_REMOVE (queue_of (b, after), after, link);
+    unite (b, f, after);
   }
-  f->nblocks++;
-  k->flight = f;
-  return true;
+  if (!is_in)
+    TAILQ_INSERT_TAIL (queue_of (b, f), f, link);
 }
 
 bool
-blob_extend (struct blob_block *k, uint32_t from)
+blob_extend (struct blob_block *k, uint32_t from, uint32_t to)
 {
   if (k->flight == NULL || k->flight->sent)
     return false;
-  k->from = k->have = from;
+  k->from = k->have = min_u64 (k->from, from);
+  k->to = max_u64 (k->to, to);
   return true;
 }
 
 struct blob_block *
-blob_fetch (struct blob_store *b, uint64_t index, uint32_t from, unsigned most,
-            bool ahead)
+blob_fetch (struct blob_store *b, uint64_t index, uint32_t from, uint32_t to,
+            unsigned most, bool ahead)
 {
   struct blob_block *k = blob_get_slot (b, index);
 
   if (k == NULL)
     return NULL;
-  if (!join (b, k, most, ahead)) {
-    begin (b, k, ahead);
-    blob_extend (k, from);
-  }
+  k->from = k->have = from;
+  k->to = to;
+  enqueue (b, make (b, k, ahead), most);
   if (ahead)
     k->users = 0;
   return k;
@@ -266,6 +327,22 @@ is_hole (struct blob_store *b, uint64_t index)
          n == blob_block_size (b, index);
 }
 
+/* Is INDEX there, or coming?  What is only a part of it, and not in use, is
+ * forgotten.
+ */
+static bool
+is_there (struct blob_store *b, uint64_t index)
+{
+  struct blob_block *k = blob_find (b, index);
+
+  if (k != NULL && k->state == BLOB_WHOLE && k->users == 0 &&
+      (k->from > 0 || k->to < blob_block_size (b, index))) {
+    blob_drop (b, k);
+    return false;
+  }
+  return k != NULL;
+}
+
 uint64_t
 blob_fetch_ahead (struct blob_store *b, uint64_t start, uint64_t end,
                   unsigned most)
@@ -273,8 +350,9 @@ blob_fetch_ahead (struct blob_store *b, uint64_t start, uint64_t end,
   uint64_t index = start / b->fetch;
   const uint64_t last = DIV_ROUND_UP (end, b->fetch);
 
-  while (index < last && (blob_find (b, index) != NULL || is_hole (b, index) ||
-                          blob_fetch (b, index, 0, most, true) != NULL))
+  while (index < last && (is_there (b, index) || is_hole (b, index) ||
+                          blob_fetch (b, index, 0, blob_block_size (b, index),
+                                      most, true) != NULL))
     index++;
   return index * b->fetch;
 }

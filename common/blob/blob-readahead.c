@@ -43,23 +43,33 @@ find (struct blob_store *b, uint64_t offset, uint64_t count,
   return NULL;
 }
 
+/* The limit, over this line. */
+static uint64_t
+most_ahead (const struct blob_store *b)
+{
+  const uint64_t n = blob_under_way (http_object_worth (b->object));
+
+  return min_u64 (b->max_window, n > UINT64_MAX / 2 ? n : 2 * n);
+}
+
 static void
 advance (struct blob_store *b, struct blob_stream *st)
 {
   const uint64_t goal = min_u64 (st->next + st->window, b->size);
   const uint64_t step =
-    min_u64 (st->window / 4, (uint64_t) b->max_blocks * b->fetch);
+    min_u64 (st->window / 4, (uint64_t) blob_most_blocks (b) * b->fetch);
 
   st->frontier = max_u64 (st->frontier, ROUND_UP (st->next, b->fetch));
   if (st->frontier >= goal || (goal < b->size && goal - st->frontier < step))
     return;
   st->frontier =
     blob_fetch_ahead (b, st->frontier, goal, max_u64 (step / b->fetch, 1));
-  st->window = min_u64 (2 * st->window, b->max_window);
+  st->window = min_u64 (2 * st->window, most_ahead (b));
 }
 
 void
-blob_readahead (struct blob_store *b, uint64_t offset, uint64_t count)
+blob_readahead (struct blob_store *b, uint64_t offset, uint64_t count,
+                bool ahead)
 {
   struct blob_stream *oldest, *st = find (b, offset, count, &oldest);
   const uint64_t end = offset + count;
@@ -74,6 +84,8 @@ blob_readahead (struct blob_store *b, uint64_t offset, uint64_t count)
   if (end <= st->next)
     return;
   st->next = end;
+  if (!ahead)
+    return;
   if (st->window == 0)
     st->window = min_u64 (FIRST_WINDOW, b->max_window);
   advance (b, st);

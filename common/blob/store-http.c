@@ -19,199 +19,11 @@
 #define PIECE_SIZE (8u * 1024 * 1024)
 /* Of the memory, at most this part is for one reader, or for one stream. */
 #define SHARE 4
-#define AGAIN_MAX 16
 
 static struct blob_store *
 to_blob (struct store *s)
 {
   return container_of (s, struct blob_store, store);
-}
-
-/* ------------------------------------------------------------------ */
-/* Reading */
-
-/* What comes at once even over a connection that is new, or was idle: within
- * that it does not matter where in a block the answer begins.
- */
-#define FIRST_ROUND (12u * 1024)
-#define PAGE 4096u
-
-/* Blocks that a reader has in use. */
-struct piece {
-  uint64_t first; /* index */
-  uint32_t start; /* what it wants of that: from this byte on */
-  uint64_t past;  /* if N is 0: so far, it has to read past the first */
-  unsigned n;
-  struct blob_block *block[BLOB_PIECE_MAX];
-};
-
-/* The block INDEX from its byte START on, if K, which is in the table, or
- * NULL, has not got it, or can be given it.
- */
-static bool
-has_start (struct blob_store *b, struct blob_block **k, uint32_t start)
-{
-  if (*k == NULL || (*k)->from <= start)
-    return true;
-  if (blob_extend (*k, ROUND_DOWN (start, PAGE)))
-    return true;
-  if ((*k)->state != BLOB_WHOLE || (*k)->users > 0)
-    return false;
-  blob_drop (b, *k);
-  *k = NULL;
-  return true;
-}
-
-/* Take into use at most N blocks from P->first on, those that are there
- * and those that have to be fetched.  Not all may be to be had.
- */
-static void
-collect (struct blob_store *b, struct piece *p, unsigned n)
-{
-  p->past = 0;
-  for (p->n = 0; p->n < n; p->n++) {
-    const uint64_t index = p->first + p->n;
-    const uint32_t start = p->n == 0 ? p->start : 0;
-    struct blob_block *k = blob_find (b, index);
-    const bool is_new = k == NULL;
-
-    if (!has_start (b, &k, start)) {
-      if (p->n == 0)
-        p->past = index * b->fetch + k->from;
-      return;
-    }
-    if (k == NULL)
-      k = blob_fetch (
-        b, index, is_new && start > FIRST_ROUND ? ROUND_DOWN (start, PAGE) : 0,
-        b->max_blocks, false);
-    else {
-      k->users++;
-      blob_hurry (b, k);
-    }
-    if (k == NULL)
-      return;
-    p->block[p->n] = k;
-  }
-}
-
-/* The same; at least one block, for which it waits, unless it has to read
- * past it.
- */
-static void
-collect_some (struct blob_store *b, struct piece *p, unsigned n)
-{
-  collect (b, p, n);
-  while (p->n == 0 && p->past == 0) {
-    blob_send (b); /* or nothing might ever be freed */
-    b->want_slots++;
-    pthread_cond_wait (&b->freed, &b->lock);
-    b->want_slots--;
-    collect (b, p, n);
-  }
-}
-
-/* Wait until K has NEED bytes.  0 or an errno; with the lock. */
-static int
-wait_for (struct blob_store *b, struct blob_block *k, uint32_t need)
-{
-  while (k->have < need && k->state == BLOB_COMING) {
-    k->need = min_u64 (k->need, need);
-    pthread_cond_wait (&k->more, &b->lock);
-  }
-  return k->have >= need ? 0 : k->err;
-}
-
-/* Wait for what P has of the range up to END.  The last comes first: by then
- * the others will be there.  0 or an errno; with the lock.
- */
-static int
-wait_for_all (struct blob_store *b, const struct piece *p, uint64_t end)
-{
-  for (unsigned i = p->n; i-- > 0;) {
-    const uint64_t start = (p->first + i) * b->fetch;
-    const int err = wait_for (b, p->block[i], min_u64 (end - start, b->fetch));
-
-    if (err != 0)
-      return err;
-  }
-  return 0;
-}
-
-static void
-put_all (struct blob_store *b, const struct piece *p)
-{
-  LOCK_SCOPE (&b->lock);
-  for (unsigned i = 0; i < p->n; i++)
-    blob_put (b, p->block[i]);
-}
-
-/* Copy COUNT bytes at OFFSET, all of which P has. */
-static void
-copy_piece (struct blob_store *b, const struct piece *p, uint8_t *buf,
-            size_t count, uint64_t offset)
-{
-  size_t done = 0;
-
-  for (unsigned i = 0; i < p->n; i++) {
-    const uint32_t at = (offset + done) % b->fetch;
-    const size_t part = min_u64 (count - done, b->fetch - at);
-
-    memcpy (buf + done, p->block[i]->data + at, part);
-    done += part;
-  }
-}
-
-/* Read a first part of the range; *DONE bytes of it.  0 or an errno. */
-static int
-read_piece (struct blob_store *b, uint8_t *buf, size_t count, uint64_t offset,
-            size_t *done)
-{
-  struct piece p = { .first = offset / b->fetch, .start = offset % b->fetch };
-  const uint64_t last = (offset + count - 1) / b->fetch;
-  int err;
-
-  pthread_mutex_lock (&b->lock);
-  collect_some (b, &p, min_u64 (last - p.first + 1, b->max_piece));
-  *done = min_u64 (count, p.n > 0 ? (p.first + p.n) * b->fetch - offset :
-                                    p.past - offset);
-  if (p.n > 0)
-    blob_readahead (b, offset, *done);
-  blob_send (b);
-  err = wait_for_all (b, &p, offset + *done);
-  pthread_mutex_unlock (&b->lock);
-  if (p.n == 0) {
-    http_object_read (b->object, buf, *done, offset, b->fetch, &err);
-    return err;
-  }
-  if (err == 0)
-    copy_piece (b, &p, buf, *done, offset);
-  else
-    *done = 0;
-  put_all (b, &p);
-  return err;
-}
-
-/* Where there is data. */
-static int
-read_data (struct blob_store *b, void *buf, size_t count, uint64_t offset,
-           int *err)
-{
-  unsigned again = 0;
-
-  while (count > 0) {
-    size_t done;
-
-    *err = read_piece (b, buf, count, offset, &done);
-    /* What was only read ahead has been tried once: now it is wanted. */
-    if (*err == EAGAIN && again++ == AGAIN_MAX)
-      *err = EIO;
-    if (*err != 0 && *err != EAGAIN)
-      return -1;
-    buf = (uint8_t *) buf + done;
-    offset += done;
-    count -= done;
-  }
-  return 0;
 }
 
 static int
@@ -221,12 +33,12 @@ http_read (struct store *s, void *buf, size_t count, uint64_t offset, int *err)
   uint64_t n;
 
   if (b->map == NULL)
-    return read_data (b, buf, count, offset, err);
+    return blob_read (b, buf, count, offset, err);
   for (; count > 0; count -= n) {
     n = count;
     if (blob_map_is_hole (b->map, offset, &n))
       memset (buf, 0, n);
-    else if (read_data (b, buf, n, offset, err) == -1)
+    else if (blob_read (b, buf, n, offset, err) == -1)
       return -1;
     buf = (uint8_t *) buf + n;
     offset += n;
@@ -253,8 +65,9 @@ http_cache (struct store *s, uint64_t count, uint64_t offset, int *err)
   const uint64_t most = (uint64_t) b->nslots * b->fetch / SHARE;
 
   LOCK_SCOPE (&b->lock);
-  blob_fetch_ahead (b, offset, offset + min_u64 (count, most), b->max_blocks);
-  blob_send (b);
+  blob_fetch_ahead (b, offset, offset + min_u64 (count, most),
+                    blob_most_blocks (b));
+  blob_send (b, false);
   return 0;
 }
 
@@ -296,6 +109,7 @@ init (struct blob_store *b, const struct store_http_options *o)
 
   b->size = http_object_size (b->object);
   b->fetch = o->fetch;
+  b->fetch_less = o->fetch_less;
   b->connections = http_client_connections (b->client);
   b->max_blocks = o->range / o->fetch;
   if (blob_cache_init (b, o->cache_size) == -1)

@@ -21,15 +21,19 @@ struct store_http_options {
    * two from 512 to 1 MiB.
    */
   uint32_t fetch;
+  /* Where only a little is read, less, down to pages of 4 KiB, over lines that
+   * are so short that asking again is cheap.
+   */
+  bool fetch_less;
   uint32_t range;      /* at most, in one request; at least fetch */
   uint64_t cache_size; /* of the memory; at least 16 fetch units */
   uint64_t readahead;  /* at most, for one reader; 0: none */
 };
 
-#define STORE_HTTP_DEFAULTS                                                   \
-  {                                                                           \
-    .fetch = 64 * 1024, .range = 1024 * 1024, .cache_size = 64 * 1024 * 1024, \
-    .readahead = 16 * 1024 * 1024                                             \
+#define STORE_HTTP_DEFAULTS                                           \
+  {                                                                   \
+    .fetch = 64 * 1024, .fetch_less = true, .range = 2 * 1024 * 1024, \
+    .cache_size = 64 * 1024 * 1024, .readahead = 16 * 1024 * 1024     \
   }
 
 /* The file URL.  Shares CLIENT, which is referenced.  Asks the server; NULL

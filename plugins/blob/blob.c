@@ -371,6 +371,7 @@ set (enum param param, const char *key, const char *value)
   case P_FORMAT:
     return glue_param_word (key, value, format_words, &format);
   case P_FETCH:
+    tuning.fetch_less = false;
     return set_power (key, value, 512, MIB, &tuning.fetch);
   case P_RANGE_SIZE:
     return set_power (key, value, 4 * KIB, 64 * MIB, &tuning.range);

@@ -9,6 +9,8 @@
 #include <errno.h>
 
 #include "base/align.h"
+#include "base/cleanup.h"
+#include "blob/blob-impl.h"
 #include "blob/store-http.h"
 #include "support/rng.h"
 #include "support/threads.h"
@@ -19,11 +21,13 @@
 static struct rig rig;
 static struct store *store;
 static uint32_t fetch = FETCH;
+static bool fetch_less;
 
 static void
 open_with (uint64_t cache_size, uint64_t readahead)
 {
   const struct store_http_options o = { .fetch = fetch,
+                                        .fetch_less = fetch_less,
                                         .range = 65536,
                                         .cache_size = cache_size,
                                         .readahead = readahead };
@@ -38,7 +42,16 @@ static void
 setup (void)
 {
   fetch = FETCH;
+  fetch_less = false;
   rig_start (&rig, true);
+}
+
+static void
+setup_threaded (void)
+{
+  fetch = FETCH;
+  fetch_less = false;
+  rig_start (&rig, false);
 }
 
 static void
@@ -164,6 +177,139 @@ START_TEST (wanted_before)
 }
 END_TEST
 
+/* ------------------------------------------------------------------ */
+/* Over a line as short as the loopback, or one that is not. */
+
+static uint64_t
+worth (void)
+{
+  const struct blob_store *b = container_of (store, struct blob_store, store);
+
+  return http_object_worth (b->object);
+}
+
+/* Who waits has his bytes a moment before the request is over. */
+static void
+settle (void)
+{
+  struct blob_store *b = container_of (store, struct blob_store, store);
+  unsigned n;
+
+  do {
+    pthread_mutex_lock (&b->lock);
+    n = b->nsent;
+    pthread_mutex_unlock (&b->lock);
+  } while (n > 0);
+}
+
+/* Read 100 bytes at OFFSET; as long as the machine is fast enough, just their
+ * pages are asked for.  Is it so fast that it is just one?
+ */
+static bool
+asks_for_pages (uint64_t offset)
+{
+  const uint32_t unit = blob_unit (worth (), fetch);
+  const uint64_t first = ROUND_DOWN (offset, unit);
+
+  if (unit == fetch) {
+    reads (offset, 100);
+    requests ();
+  }
+  else
+    asks_for (offset, first, first + unit - 1);
+  settle ();
+  return unit == BLOB_PAGE;
+}
+
+START_TEST (fetches_less)
+{
+  fetch = 65536;
+  fetch_less = true;
+  http_server_set (rig.server, note_range, NULL);
+  open_with (16 * 65536, 0);
+  requests ();
+  for (uint64_t at = 0; at < 4 * 65536; at += 65536) {
+    if (!asks_for_pages (at + 4096) || !asks_for_pages (at + 40000))
+      continue;
+    ck_assert_int_eq (reads (at + 39900, 300), 0);
+    ck_assert_uint_eq (requests (), 0);
+    /* What is next to that brings all, and so do many other parts. */
+    if (at < 2 * 65536)
+      asks_for (at + 40900, at, at + 65535);
+    else
+      asks_for (at + 20000, at, at + 65535);
+    ck_assert_int_eq (reads (at, 65536), 0);
+    ck_assert_uint_eq (requests (), 0);
+  }
+}
+END_TEST
+
+static int
+takes_long (void *opaque, const struct http_server_request *r)
+{
+  const struct timespec t = { .tv_nsec = 20000000 };
+
+  nanosleep (&t, NULL);
+  return note_range (opaque, r);
+}
+
+START_TEST (fetches_all_from_afar)
+{
+  fetch = 65536;
+  fetch_less = true;
+  http_server_set (rig.server, takes_long, NULL);
+  open_with (16 * 65536, 0);
+  requests ();
+  asks_for (65536 + 100, 65536, 131071);
+  asks_for (3 * 65536 + 40000, 3 * 65536 + 36864, 4 * 65536 - 1);
+}
+END_TEST
+
+/* Large reads that end and begin anywhere, beside each other. */
+static void
+reads_much (void *opaque, unsigned index)
+{
+  static const unsigned edges[] = { 0, 1, 511, 4095, 4096, 4097, 16383 };
+
+  for (unsigned i = 0; i < ARRAY_SIZE (edges); i++) {
+    for (unsigned j = 0; j < ARRAY_SIZE (edges); j++) {
+      const uint64_t offset = (index % 3) * fetch + edges[i];
+
+      quick_assert (reads (offset, 4 * fetch + edges[j]) == 0);
+    }
+  }
+}
+
+START_TEST (reads_much_at_once)
+{
+  fetch = 16384;
+  fetch_less = true;
+  open_with (64 * fetch, 0);
+  threads_run (8, reads_much, NULL);
+}
+END_TEST
+
+/* What goes straight to who wants it is not kept. */
+START_TEST (keeps_nothing_of_much)
+{
+  bool is_short;
+
+  fetch = 16384;
+  fetch_less = true;
+  open_with (64 * fetch, 65536);
+  for (unsigned i = 9; i < 18; i++)
+    reads (fetch * i + 5000, 100);
+  is_short = worth () < fetch;
+  settle ();
+  requests ();
+  for (unsigned i = 0; i < 2; i++) {
+    ck_assert_int_eq (reads (4 * fetch, 4 * fetch), 0);
+    settle ();
+  }
+  ck_assert (!is_short || requests () == 2);
+}
+END_TEST
+
 static void
 same_place (void *opaque, unsigned index)
 {
@@ -190,12 +336,13 @@ START_TEST (merges)
 {
   rig.o.connections = 1;
   rig.o.timeout = 1000;
+  rig.o.retry_delay = 300; /* by then all are there, however busy all is */
   open_with (RIG_SIZE * 2, 0);
   requests ();
   rig_fault (&rig, HTTP_FAULT_STATUS + 429, 1);
   threads_run (32, neighbours, NULL);
-  /* The first, it again, and what came meanwhile. */
-  ck_assert_uint_le (requests (), 16);
+  /* The first, it again, and what came meanwhile, in parts of 16. */
+  ck_assert_uint_le (requests (), 6);
 }
 END_TEST
 
@@ -289,6 +436,48 @@ START_TEST (bad_server)
 }
 END_TEST
 
+static void
+until_much_fails (void *opaque, unsigned index)
+{
+  int r;
+
+  do
+    r = reads (index % 4 * fetch, 5 * fetch);
+  while (r == 0);
+  quick_assert (r == EIO);
+}
+
+/* The same where little is fetched for who wants little, and much goes
+ * straight to who wants it.
+ */
+START_TEST (less_from_a_bad_server)
+{
+  static struct rng rng;
+
+  fetch = 16384;
+  fetch_less = true;
+  rig.o.retries = 30;
+  rig.o.retry_delay = 1;
+  open_with (_i == 0 ? 16 * fetch : 64 * fetch, _i == 0 ? 0 : 65536);
+  rng_init (&rng, rng_seed ("bad server"));
+  http_server_set (rig.server, often_bad, &rng);
+  threads_run (16, wanders, NULL);
+  ck_assert_uint_eq (log_memory_errors (), 0);
+}
+END_TEST
+
+/* Errors reach all who share what is on its way. */
+START_TEST (much_that_fails)
+{
+  fetch = 16384;
+  fetch_less = true;
+  open_with (64 * fetch, 0);
+  http_server_etag (rig.server, "\"second\"");
+  threads_run (16, until_much_fails, NULL);
+  ck_assert_uint_eq (log_memory_errors (), 1);
+}
+END_TEST
+
 START_TEST (fails_and_recovers)
 {
   open_with (RIG_SIZE * 2, 65536);
@@ -343,19 +532,36 @@ int
 main (void)
 {
   const TTest *const tests[] = {
-    what_it_is,        asks_once,
-    wanted_first,      wanted_before,
-    asks_once_for_all, merges,
-    reads_ahead,       caches,
-    little_memory,     large_blocks,
-    bad_server,        fails_and_recovers,
-    changes,           closes_while_reading_ahead,
+    what_it_is,
+    asks_once,
+    wanted_first,
+    wanted_before,
+    asks_once_for_all,
+    merges,
+    reads_ahead,
+    caches,
+    little_memory,
+    large_blocks,
+    bad_server,
+    fails_and_recovers,
+    changes,
+    closes_while_reading_ahead,
+    fetches_less,
+    fetches_all_from_afar,
+    reads_much_at_once,
+    keeps_nothing_of_much,
+    much_that_fails,
   };
   Suite *suite = suite_create ("store-http");
-  TCase *c = test_case (suite, "store-http");
+  TCase *const kinds[] = { test_case (suite, "who waits drives"),
+                           test_case (suite, "the thread drives") };
 
-  tcase_add_checked_fixture (c, setup, teardown);
-  for (size_t i = 0; i < ARRAY_SIZE (tests); i++)
-    tcase_add_test (c, tests[i]);
+  tcase_add_checked_fixture (kinds[0], setup, teardown);
+  tcase_add_checked_fixture (kinds[1], setup_threaded, teardown);
+  for (size_t k = 0; k < ARRAY_SIZE (kinds); k++) {
+    for (size_t i = 0; i < ARRAY_SIZE (tests); i++)
+      tcase_add_test (kinds[k], tests[i]);
+    tcase_add_loop_test (kinds[k], less_from_a_bad_server, 0, 2);
+  }
   return test_run (suite);
 }
