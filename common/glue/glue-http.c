@@ -22,13 +22,13 @@ enum param {
   P_CAINFO,
   P_CAPATH,
   P_SSLVERIFY,
-  P_NOT_TRUST, /* those from here on do not say who is trusted */
-  P_SSL_VERSION = P_NOT_TRUST,
-  P_SSL_CIPHER_LIST,
-  P_TLS13_CIPHERS,
   P_SSLCERT,
   P_SSLKEY,
   P_SSLKEY_PASSWORD,
+  P_NOT_IDENTITY, /* those from here on do not say who anybody is */
+  P_SSL_VERSION = P_NOT_IDENTITY,
+  P_SSL_CIPHER_LIST,
+  P_TLS13_CIPHERS,
   P_USER,
   P_PASSWORD,
   P_COOKIE,
@@ -312,11 +312,11 @@ set (struct glue_http *h, enum param param, const char *key, const char *value)
 
 int
 glue_http_config (struct glue_http *h, const char *key, const char *value,
-                  bool trust_only)
+                  bool identity_only)
 {
   const int param = glue_find_word (param_words, key);
 
-  if (param == -1 || (trust_only && param >= P_NOT_TRUST))
+  if (param == -1 || (identity_only && param >= P_NOT_IDENTITY))
     return 0;
   glue_http_init (h);
   if (param != P_HEADER && glue_param_once (key, param, &h->given) == -1)

@@ -73,7 +73,7 @@ struct glue_image {
   "parent-search=<DIR>   A folder that parents may be in; repeatable.\n"       \
   "parent-map=<A>=<B>    Parents in A, as they say, are in B; repeatable.\n"   \
   "size=<SIZE>           Make the disk larger if it is smaller.\n"             \
-  GLUE_HTTP_TRUST_HELP "\n"                                                      \
+  GLUE_HTTP_IDENTITY_HELP "\n"                                                   \
   GLUE_HOST_FILE_HELP
 /* clang-format on */
 

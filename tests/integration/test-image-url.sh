@@ -24,6 +24,11 @@ for image in vhd1/dynamic.vhd vhdx/dynamic.vhdx; do
 done
 nbdkit -U - vhdx "$tmp/www/child.vhdx" parent="$tmp/www/dynamic.vhdx" \
        subformat=differencing --run :
+make_ca
+nginx_locations="
+    ssl_client_certificate $tmp/ca.pem; ssl_verify_client optional;
+    location /cert { alias $tmp/www/;
+                     if (\$ssl_client_verify != SUCCESS) { return 403; } }"
 start_nginx
 
 # served PLUGIN FILE ARGS...: as from the file itself.
@@ -48,6 +53,18 @@ grep -q '^HTTP/2.0 206' "$tmp/access.log" || fail "no HTTP/2"
 grep -q '^HTTP/1.1 206' "$tmp/access.log" || fail "no HTTP/1.1"
 CURL_CA_BUNDLE=$tmp/ca.pem served vhdx "$https/dynamic.vhdx"
 served vhdx file="$https/dynamic.vhdx" sslverify=false
+
+# Who we are.  (The key of the server will do.)
+printf s3cr3t >"$tmp/pass"
+openssl pkey -in "$tmp/server.key" -aes256 -passout file:"$tmp/pass" \
+        -out "$tmp/locked.key" 2>"$tmp/openssl.log"
+us=(cainfo="$tmp/ca.pem" sslcert="$tmp/server.pem")
+served vhdx "$https/cert/dynamic.vhdx" "${us[@]}" sslkey="$tmp/server.key"
+served vhd1 "$https/cert/dynamic.vhd" "${us[@]}" sslkey="$tmp/locked.key" \
+       sslkey-password=+"$tmp/pass"
+expect_error 'does not permit it' \
+             nbdkit vhdx "$https/cert/dynamic.vhdx" cainfo="$tmp/ca.pem"
+
 (( $(wc -l <"$tmp/access.log") < 500 )) || fail "asked too often"
 
 # The tool reads them, too.
