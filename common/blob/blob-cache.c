@@ -97,18 +97,28 @@ blob_drop (struct blob_store *b, struct blob_block *k)
   make_free (b, k);
 }
 
-/* Free the block that was not used for the longest time. */
+/* Free the block that was not used for the longest time.  What was read ahead
+ * for somebody who is still to come is spared once: what has been read since
+ * would seem younger.
+ */
 static void
 evict (struct blob_store *b)
 {
-  struct blob_block *k;
+  struct blob_block *k, *next;
 
-  TAILQ_FOREACH (k, &b->used, place)
-  {
-    if (k->state == BLOB_WHOLE && k->users == 0) {
+  for (k = TAILQ_FIRST (&b->used); k != NULL; k = next) {
+    next = TAILQ_NEXT (k, place);
+    if (k->state != BLOB_WHOLE || k->users > 0)
+      continue;
+    if (!k->unread) {
       blob_drop (b, k);
       return;
     }
+    k->unread = false;
+    TAILQ_REMOVE (&b->used, k, place);
+    TAILQ_INSERT_TAIL (&b->used, k, place);
+    if (next == NULL)
+      next = k;
   }
 }
 
@@ -129,6 +139,7 @@ blob_get_slot (struct blob_store *b, uint64_t index)
   k->from = k->have = 0;
   k->to = blob_block_size (b, index);
   k->parts = 0;
+  k->unread = false;
   k->need = UINT32_MAX;
   k->flight = NULL;
   k->next = NULL;

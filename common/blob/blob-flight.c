@@ -17,7 +17,7 @@
 #include "blob/blob-impl.h"
 
 /* ------------------------------------------------------------------ */
-/* What comes, in the client's thread */
+/* What comes, by who drives the client */
 
 /* The block of F that the byte START is in, counted from the first one's
  * beginning.
@@ -313,8 +313,10 @@ blob_fetch (struct blob_store *b, uint64_t index, uint32_t from, uint32_t to,
   k->from = k->have = from;
   k->to = to;
   enqueue (b, make (b, k, ahead), most);
-  if (ahead)
+  if (ahead) {
     k->users = 0;
+    k->unread = true;
+  }
   return k;
 }
 

@@ -4,8 +4,8 @@
  *
  * 1. A block that is in the table is the only one of its index.  It is
  *    there from the moment somebody wants it; it leaves when it is evicted,
- *    which only happens to one that is whole and has no users, or when it
- *    could not be fetched.
+ *    which only happens to one that is whole and has no users, when it could
+ *    not be fetched, or when it was lent.
  * 2. The bytes [FROM, HAVE) of a block are the file's, and are never written
  *    again while somebody can see it.  Who has it in use may read them
  *    without the lock.  FROM only changes before its flight is sent.
@@ -53,7 +53,7 @@ struct blob_flight {
   TAILQ_ENTRY (blob_flight) link; /* of those that are not */
   unsigned nblocks;
   struct blob_block *first, *last;
-  struct blob_block *now; /* what comes is for this one; client's thread */
+  struct blob_block *now; /* what comes is for this one; by who drives */
 };
 
 TAILQ_HEAD (blob_flights, blob_flight);
@@ -66,6 +66,7 @@ struct blob_block {
   uint32_t to;                /* so far it is fetched */
   unsigned parts;             /* of it that were fetched, each instead of the
                                * one before; 0: all of it is */
+  bool unread;                /* it was read ahead, and nobody came yet */
   uint32_t need;              /* those who wait wake when HAVE is that */
   int err;                    /* of one that failed; EAGAIN: read ahead */
   struct blob_flight *flight; /* of one that is coming */

@@ -126,6 +126,7 @@ collect (struct blob_store *b, struct piece *p, unsigned n)
     }
     else if (reach > 0) {
       k->users++;
+      k->unread = false;
       blob_hurry (b, k);
     }
     else {

@@ -358,6 +358,30 @@ START_TEST (reads_ahead)
 }
 END_TEST
 
+static atomic_uint bytes_asked;
+
+static int
+count_bytes (void *opaque, const struct http_server_request *r)
+{
+  atomic_fetch_add (&bytes_asked, r->last - r->first + 1);
+  return HTTP_FAULT_NONE;
+}
+
+/* What is ahead of some readers is not given up for what others have read. */
+START_TEST (keeps_what_is_ahead)
+{
+  const uint64_t part = RIG_SIZE / 3;
+
+  http_server_set (rig.server, count_bytes, NULL);
+  open_with (32 * FETCH, 32 * FETCH);
+  for (uint64_t at = 0; at + 1000 <= part; at += 1000) {
+    for (unsigned i = 0; i < 3; i++)
+      ck_assert_int_eq (reads (i * part + at, 1000), 0);
+  }
+  ck_assert_uint_lt (atomic_load (&bytes_asked), RIG_SIZE + 8 * FETCH);
+}
+END_TEST
+
 START_TEST (caches)
 {
   int err;
@@ -546,6 +570,7 @@ main (void)
     fails_and_recovers,
     changes,
     closes_while_reading_ahead,
+    keeps_what_is_ahead,
     fetches_less,
     fetches_all_from_afar,
     reads_much_at_once,
