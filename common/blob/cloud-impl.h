@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
  * A service of Azure or S3, from inside.  All but the last group is
- * constant; that belongs to the client's thread.
+ * constant; that belongs to the thread that drives the client.
  */
 
 #ifndef DISKSTACK_CLOUD_IMPL_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
  * What is said to servers of Azure and S3, and what their refusals mean;
- * in the client's thread.
+ * by the thread that drives the client.
  */
 
 #include <config.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
  * See cloud-token.h.  The identity is asked through a client of its own,
- * by no proxy; its answer comes in that client's thread.
+ * by no proxy; its answer comes in that client's own thread.
  */
 
 #include <config.h>

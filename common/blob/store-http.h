@@ -21,8 +21,9 @@ struct store_http_options {
    * two from 512 to 1 MiB.
    */
   uint32_t fetch;
-  /* Where only a little is read, less, down to pages of 4 KiB, over lines that
-   * are so short that asking again is cheap.
+  /* Over lines so short that asking again is cheap: less where little is
+   * read, down to pages of 4 KiB; and nothing is kept of what is read in
+   * pieces of that size or more.
    */
   bool fetch_less;
   uint32_t range;      /* at most, in one request; at least fetch */
