@@ -90,18 +90,18 @@ extern void host_file_unlock (struct host_file *f, bool writer);
  */
 extern int host_file_sync (struct host_file *f, int *err);
 
+/* Before and after a write, however it ended, that host_file_sync will be
+ * called for: so that others may be waited for (file-sync.h).
+ */
+extern void host_file_sync_announce (struct host_file *f);
+extern void host_file_sync_arrive (struct host_file *f);
+
 /* Write COUNT bytes at OFFSET, which is the end of the file or beyond it,
  * and by that make it longer; all of it or nothing.  Not durable yet.
  * Returns 0, or -1 with *err.  (As store_vhd1_append, with F.)
  */
 extern int host_file_append (void *f, const void *buf, size_t count,
                              uint64_t offset, int *err);
-
-/* The same for a write that is begun to be made durable by that: to come
- * before the write and after it, however it ended (file-sync.h).
- */
-extern void host_file_sync_announce (struct host_file *f);
-extern void host_file_sync_arrive (struct host_file *f);
 
 /* Something other than host_file_sync was told of such a failure. */
 extern void host_file_sync_set_failed (struct host_file *f);
