@@ -21,6 +21,13 @@
 
 #define SECOND INT64_C (1000000000)
 
+/* Where time is longer than a register there is a call of its own. */
+#ifdef SYS_futex_time64
+#define FUTEX (sizeof (time_t) > sizeof (long) ? SYS_futex_time64 : SYS_futex)
+#else
+#define FUTEX SYS_futex
+#endif
+
 /* At most so long does a round wait for others, in nanoseconds. */
 #define MAX_WAIT (10 * 1000 * 1000)
 
@@ -56,7 +63,7 @@ static void
 sleep_until (_Atomic uint32_t *events, uint32_t seen,
              const struct timespec *deadline)
 {
-  syscall (SYS_futex, events, FUTEX_WAIT_BITSET_PRIVATE, seen, deadline, NULL,
+  syscall (FUTEX, events, FUTEX_WAIT_BITSET_PRIVATE, seen, deadline, NULL,
            FUTEX_BITSET_MATCH_ANY);
 }
 
@@ -66,7 +73,7 @@ wake_locked (struct file_sync *s, uint64_t round, int count)
   _Atomic uint32_t *const events = events_of (s, round);
 
   atomic_fetch_add (events, 1);
-  syscall (SYS_futex, events, FUTEX_WAKE_PRIVATE, count, NULL, NULL, 0);
+  syscall (FUTEX, events, FUTEX_WAKE_PRIVATE, count, NULL, NULL, 0);
 }
 
 /* ------------------------------------------------------------------ */
