@@ -247,6 +247,11 @@ draw_disk (struct drawing *d, const struct status_disk *k,
     buffer_puts (d->out, "\n  id ");
     status_put_foreign (d, k->id);
   }
+  if (k->resizes > 0) {
+    buffer_printf (d->out, "\n  resized %" PRIu64 " time%s, at last from ",
+                   k->resizes, k->resizes == 1 ? "" : "s");
+    status_put_size (d, k->size_before);
+  }
   buffer_puts (d->out, "\n");
   if (k->has_requests) {
     buffer_putc (d->out, '\n');

@@ -67,6 +67,9 @@ static const struct metric layer_metrics[] = {
 static const struct metric disk_metrics[] = {
   NUMBER ("disk_size_bytes", "gauge", "Size of the disk.", status_disk, size),
   FLAG ("disk_read_only", "Is the disk read-only?", status_disk, read_only),
+  FLAG ("disk_gone", "Has the disk gone?", status_disk, gone),
+  NUMBER ("disk_resizes_total", "counter",
+          "Times that the disk has changed its size.", status_disk, resizes),
   NUMBER ("below_requests_total", "counter",
           "Reads from below the lowest layer.", status_disk, below_requests),
   NUMBER ("below_bytes_total", "counter",

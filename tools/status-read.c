@@ -142,6 +142,8 @@ read_disk (struct object o, struct status_disk *k)
     .sector_size = number (o, "sector-size"),
     .read_only = flag (o, "read-only"),
     .gone = flag (o, "gone"),
+    .resizes = number (o, "resizes"),
+    .size_before = number (o, "size-before"),
     .has_requests = latency.v != NULL,
     .has_below = below.v != NULL,
     .below_requests = number (below, "requests"),

@@ -45,6 +45,8 @@ struct status_disk {
   const char *id; /* "" if it has none */
   uint64_t size, sector_size;
   bool read_only, gone;
+  uint64_t resizes; /* times */
+  uint64_t size_before;
   unsigned nlayers;
   struct status_layer *layer;
   bool has_below;

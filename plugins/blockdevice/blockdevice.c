@@ -18,6 +18,7 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "control/control-status.h"
 #include "glue/glue-host-file.h"
 #include "glue/glue-plugin.h"
 #include "pr/pr-device.h"
@@ -25,6 +26,8 @@
 #include "store/device-claim.h"
 #include "store/device-watch.h"
 #include "store/store-file.h"
+
+#include "device-report.h"
 
 #define THREAD_MODEL NBDKIT_THREAD_MODEL_PARALLEL
 
@@ -38,6 +41,8 @@ static struct device_watch *watch;
 static char *pr_path; /* pr-socket=, and what is there */
 static struct pr_device *reservations;
 static struct pr_socket *pr_socket;
+static char *status_path; /* status=, and what is there */
+static struct control_status *status;
 
 /* ------------------------------------------------------------------ */
 /* What is served */
@@ -64,6 +69,7 @@ changed (void *opaque, bool removed)
     log_error ("%s: is gone", host_file_path (device));
   else
     glue_plugin_refresh (&exports);
+  device_report_look (device);
 }
 
 /* Others are refused before they are opened, which may have effects. */
@@ -121,6 +127,10 @@ blockdevice_get_ready (void)
   if (device == NULL)
     return -1;
   tell_user ();
+  device_report_look (device);
+  if (status_path != NULL &&
+      (status = control_status_bind (status_path)) == NULL)
+    return -1;
   if (pr_path != NULL && open_reservations () == -1)
     return -1;
   return glue_plugin_preopen (&exports, "");
@@ -135,6 +145,8 @@ blockdevice_after_fork (void)
     watch = device_watch_start (st.st_rdev, changed, NULL);
   if (watch == NULL)
     nbdkit_debug ("no events of the kernel: %m; new clients see new sizes");
+  if (control_status_start (status, device_report, device) == -1)
+    return -1;
   return pr_socket != NULL ? pr_socket_start (pr_socket) : 0;
 }
 
@@ -145,6 +157,8 @@ blockdevice_cleanup (void)
   watch = NULL;
   pr_socket_close (pr_socket);
   pr_socket = NULL;
+  control_status_close (status);
+  status = NULL;
 }
 
 static void
@@ -154,6 +168,7 @@ blockdevice_unload (void)
   blockdevice_cleanup ();
   pr_device_free (reservations);
   free (pr_path);
+  free (status_path);
   host_file_unref (device);
   cleanup_close (&claim);
   glue_host_file_fini (&host);
@@ -169,14 +184,14 @@ blockdevice_load (void)
 }
 
 static int
-set_pr_socket (const char *value)
+set_path (const char *key, const char *value, char **path)
 {
-  if (pr_path != NULL) {
-    nbdkit_error ("pr-socket= may only be given once");
+  if (*path != NULL) {
+    nbdkit_error ("%s= may only be given once", key);
     return -1;
   }
-  pr_path = nbdkit_absolute_path (value);
-  return pr_path != NULL ? 0 : -1;
+  *path = nbdkit_absolute_path (value);
+  return *path != NULL ? 0 : -1;
 }
 
 static int
@@ -185,7 +200,9 @@ blockdevice_config (const char *key, const char *value)
   int r;
 
   if (strcmp (key, "pr-socket") == 0)
-    return set_pr_socket (value);
+    return set_path (key, value, &pr_path);
+  if (strcmp (key, "status") == 0)
+    return set_path (key, value, &status_path);
   r = glue_host_file_config (&host, key, value);
   if (r == 0)
     nbdkit_error ("unknown parameter '%s'", key);
@@ -208,6 +225,7 @@ blockdevice_config_complete (void)
   "[file=]<DEVICE>       The disk or partition to serve.\n"                  \
   "fd=<FD>               Serve the one that is open on this descriptor.\n"   \
   "pr-socket=<SOCKET>    For diskstack pr and QEMU: the disk's reservations.\n"\
+  "status=<SOCKET>       Tell diskstack status what happens to the size.\n"\
   GLUE_HOST_FILE_HELP
 /* clang-format on */
 

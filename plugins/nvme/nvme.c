@@ -12,13 +12,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "control/control-status.h"
 #include "glue/glue-params.h"
 #include "glue/glue-plugin.h"
+#include "nvme/nvme-report.h"
 #include "nvme/store-nvme.h"
 #include "vfio/vfio.h"
 
 #include "nvme-pr.h"
-#include "nvme-socket.h"
 
 #define THREAD_MODEL NBDKIT_THREAD_MODEL_PARALLEL
 
@@ -52,7 +53,8 @@ static unsigned given; /* bits of enum param */
 static struct pci_address address;
 static uint32_t only; /* this namespace alone; 0: all */
 static struct nvme_options options;
-static char *status_path;
+static char *status_path; /* status=, and what is there */
+static struct control_status *status_socket;
 
 static struct vfio_group *group; /* until the controller has it */
 static struct nvme *controller;
@@ -174,7 +176,17 @@ nvme_get_ready (void)
   /* One that was detached may come back. */
   exports.close_idle = true;
   group = vfio_group_open ("", &address, &err);
-  return group != NULL ? nvme_socket_bind (status_path) : -1;
+  if (group == NULL)
+    return -1;
+  if (status_path != NULL)
+    status_socket = control_status_bind (status_path);
+  return status_path == NULL || status_socket != NULL ? 0 : -1;
+}
+
+static void
+report (void *opaque, struct buffer *out)
+{
+  nvme_report (opaque, out);
 }
 
 /* What there is beside clients. */
@@ -183,7 +195,7 @@ start (void)
 {
   char name[16];
 
-  if (nvme_socket_start (controller) == -1)
+  if (control_status_start (status_socket, report, controller) == -1)
     return -1;
   snprintf (name, sizeof name, "%" PRIu32, only);
   if (only != 0 && glue_plugin_preopen (&exports, name) == -1)
@@ -202,7 +214,8 @@ static void
 close_controller (void)
 {
   glue_plugin_unload (&exports);
-  nvme_socket_close ();
+  control_status_close (status_socket);
+  status_socket = NULL;
   nvme_close (controller);
   controller = NULL;
 }

@@ -15,7 +15,8 @@ requires_client
 
 truncate -s 8M "$tmp/disk"
 loop "$tmp/disk"
-start_nbdkit "$tmp/sock" blockdevice "$loop"
+start_nbdkit "$tmp/sock" blockdevice "$loop" status="$tmp/status"
+diskstack status "$tmp/status" | diff - <(echo 'export ""  8 MiB, sectors of 512')
 
 { printf 'disk = "%s/disk"\nloop = "%s"\nlog = "%s/sock.log"\n' \
          "$tmp" "$loop" "$tmp"; cat <<'EOF'; } | client "$tmp/sock"
@@ -63,6 +64,11 @@ n = connect()
 assert n.get_size() == 4 * MIB
 n.shutdown()
 EOF
+diskstack status "$tmp/status" | diff - <(
+    echo 'export ""  4 MiB, sectors of 512'
+    echo '  resized 2 times, at last from 16 MiB')
+diskstack status --prometheus "$tmp/status" |
+    grep -x 'diskstack_disk_resizes_total{export=""} 2'
 stop_nbdkit "$tmp/sock"
 
 # told SIZES...: the log says exactly these changes, each once.
