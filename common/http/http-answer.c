@@ -98,7 +98,12 @@ http_answer_line (struct http_answer *a, const char *line, size_t n,
     take_range (a, &f);
   else if (http_field_is (&f, "content-length"))
     a->has_length =
+      !a->other_framing &&
       http_number_parse (f.value, f.value_length, &a->length) == HTTP_HEADER_OK;
+  else if (http_field_is (&f, "transfer-encoding")) {
+    a->other_framing = true; /* which counts, and not a length */
+    a->has_length = false;
+  }
   else if (http_field_is (&f, "content-encoding"))
     a->encoded |= f.value_length > 0 && !value_is (&f, "identity");
   else if (http_field_is (&f, "etag"))

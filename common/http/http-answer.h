@@ -42,6 +42,7 @@ struct http_answer {
   uint64_t first, last;
   bool has_total;
   uint64_t total;
+  bool other_framing; /* chunks, which have no length in the header */
   bool has_length;
   uint64_t length;
   bool encoded; /* Content-Encoding other than identity */

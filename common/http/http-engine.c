@@ -14,6 +14,7 @@
 #include <config.h>
 
 #include <errno.h>
+#include <stdlib.h>
 #include <time.h>
 
 #include "base/align.h"
@@ -103,6 +104,8 @@ free_transfer (struct http_client *c, struct http_transfer *t)
   c->nactive--;
   c->nahead -= t->range->ahead;
   curl_multi_remove_handle (c->multi, t->easy);
+  free (t->held);
+  t->held = NULL;
   t->range = NULL;
   TAILQ_INSERT_HEAD (&c->spare, t, link);
 }

@@ -42,6 +42,7 @@ struct http_transfer {
   bool judged;       /* the header is complete */
   uint64_t asked;    /* bytes of this try */
   uint64_t here;     /* bytes of the body, of any */
+  uint8_t *held;     /* those that are not passed on before the end, or NULL */
   int64_t last_byte; /* when */
   TAILQ_ENTRY (http_transfer) link;
   char message[CURL_ERROR_SIZE];

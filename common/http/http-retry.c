@@ -82,7 +82,7 @@ again (struct http_transfer *t, const char *why, int *err)
   int64_t wait;
 
   /* Who gets on need not give up. */
-  if (t->verdict == HTTP_GOOD && t->here >= t->asked / 4 + 1)
+  if (t->verdict == HTTP_GOOD && t->held == NULL && t->here >= t->asked / 4 + 1)
     r->tries = 0;
   wait = delay (c, r->tries);
   if (r->ahead || r->tries >= c->o.retries) {
@@ -282,6 +282,20 @@ bad_answer (struct http_transfer *t, int *err)
   return refused (t, v, err);
 }
 
+/* What was held back has come to a good end: all of it is there. */
+static void
+pass_on (struct http_transfer *t)
+{
+  struct http_range *r = t->range;
+
+  if (t->held == NULL ||
+      t->here <
+        (r->object->pinned ? t->asked : min_u64 (t->asked, t->answer.total)))
+    return;
+  r->body (r, t->held, t->here);
+  r->received += t->here;
+}
+
 /* Has all come?  Of a file that nothing was known of there may be less than
  * was asked for.
  */
@@ -332,6 +346,7 @@ http_judge_end (struct http_transfer *t, CURLcode code, int *err)
     return broken (t, code, err);
   if (!t->judged)
     return again (t, "the server did not answer", err);
+  pass_on (t);
   if (!is_complete (t))
     return again (t, "the server sent less than it said", err);
   pin (t);

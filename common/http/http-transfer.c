@@ -41,6 +41,18 @@ is_good (const struct http_transfer *t)
   return t->verdict == HTTP_GOOD || t->verdict == HTTP_EMPTY;
 }
 
+/* A part that comes without its length may go on past what was asked for, as
+ * it may be something else: nobody sees it before its end.
+ */
+static bool
+hold_back (struct http_transfer *t)
+{
+  if (t->range->whole || t->verdict != HTTP_GOOD || t->answer.has_length)
+    return true;
+  t->held = malloc (t->asked);
+  return t->held != NULL;
+}
+
 /* What is the body for, if the header is good? */
 static bool
 header_end (struct http_transfer *t)
@@ -51,6 +63,8 @@ header_end (struct http_transfer *t)
     return true;
   t->verdict = http_answer_judge (&t->answer, &q);
   t->judged = true;
+  if (!hold_back (t))
+    return false;
   /* The rest of a good answer, or of an error, is worth reading. */
   return is_good (t) || t->answer.status >= 300;
 }
@@ -97,8 +111,12 @@ on_body (char *data, size_t size, size_t n, void *opaque)
   if (t->verdict == HTTP_EMPTY || t->here > t->asked) {
     t->verdict = HTTP_OTHER_LENGTH;
     /* What came before is not trusted either. */
-    r->received -= t->here - n;
+    r->received -= t->held == NULL ? t->here - n : 0;
     return 0;
+  }
+  if (t->held != NULL) {
+    memcpy (t->held + t->here - n, data, n);
+    return n;
   }
   r->body (r, data, n);
   r->received += n;
@@ -222,6 +240,7 @@ http_transfer_free (struct http_transfer *t)
   curl_easy_cleanup (t->easy);
   headers_free (&t->headers);
   http_place_unref (t->set_up_for);
+  free (t->held);
   free (t->refusal);
   free (t);
 }

@@ -99,6 +99,18 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.wfile.write(data[first:last + 1] + b"surplus")
         self.end_here()
 
+    def do_claims_range_sends_all(self, first, last):
+        self.send_response(206)
+        self.send_header("Content-Range",
+                         "bytes %d-%d/%d" % (first, last, len(data)))
+        self.send_header("ETag", '"it"')
+        self.send_header("Connection", "close")
+        self.end_headers()
+        self.wfile.write(data[:last + 1 - first])
+        time.sleep(0.02)
+        self.wfile.write(data[last + 1 - first:])
+        self.end_here()
+
     def do_cut(self, first, last):
         count = last + 1 - first
         self.answer(206, data[first:first + count // 2], first, last,

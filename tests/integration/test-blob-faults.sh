@@ -17,7 +17,7 @@ server=("$tmp/sock" blob fetch=4K range-size=32K cache-size=256K connections=4
         timeout=0.5 retries=20)
 
 # Every eleventh answer.
-for fault in short long cut closes 500 503 429; do
+for fault in short long claims-range-sends-all cut closes 500 503 429; do
     start_nbdkit "${server[@]}" "$faulty/$fault/11/disk"
     client "$tmp/sock" <<PYTHON
 want = open("$tmp/disk", "rb").read()

@@ -19,6 +19,7 @@ enum http_fault {
   HTTP_FAULT_STALL,       /* half of the body, then nothing */
   HTTP_FAULT_SHORT,       /* says that it sends less, and does */
   HTTP_FAULT_LONG,        /* without a length, more than asked for */
+  HTTP_FAULT_CLAIMS,      /* the right range, without a length, and all of it */
   HTTP_FAULT_WHOLE,       /* 200, and all of it */
   HTTP_FAULT_OTHER_RANGE, /* what comes 512 bytes later, as it says */
   HTTP_FAULT_NO_RANGE,    /* 206 without Content-Range */

@@ -80,6 +80,13 @@ START_TEST (pinned)
   judges (PART "Content-Range: bytes 1000-1100/5000\r\n" ETAG, &q,
           HTTP_OTHER_RANGE);
   judges (PART RANGE ETAG "Content-Length: 99\r\n", &q, HTTP_OTHER_LENGTH);
+  /* Chunks have no length, whatever the header says. */
+  judges (PART RANGE ETAG
+          "Content-Length: 99\r\nTransfer-Encoding: chunked\r\n",
+          &q, HTTP_GOOD);
+  ck_assert (
+    !answer (PART "Transfer-Encoding: chunked\r\nContent-Length: 1\r\n")
+       .has_length);
   judges (PART RANGE ETAG "Content-Encoding: gzip\r\n", &q, HTTP_ENCODED);
   judges ("HTTP/1.1 200 OK\r\n" ETAG, &q, HTTP_NO_RANGES);
   judges ("HTTP/1.1 200 OK\r\nETag: \"b\"\r\n", &q, HTTP_CHANGED);

@@ -502,6 +502,22 @@ START_TEST (much_that_fails)
 }
 END_TEST
 
+/* A server that says it sends what it was asked for, and sends all: its bytes
+ * are seen by nobody.
+ */
+START_TEST (claims)
+{
+  rig.o.timeout = 2000;
+  open_with (RIG_SIZE * 2, 0);
+  for (unsigned i = 1; i < 5; i++) {
+    rig_fault (&rig, HTTP_FAULT_CLAIMS, 1);
+    ck_assert_int_eq (reads (i * 65536 - 1000, 4096), 0);
+  }
+  rig_fault (&rig, HTTP_FAULT_CLAIMS, 1000);
+  ck_assert_int_eq (reads (100000, 4096), EIO);
+}
+END_TEST
+
 START_TEST (fails_and_recovers)
 {
   open_with (RIG_SIZE * 2, 65536);
@@ -567,6 +583,7 @@ main (void)
     little_memory,
     large_blocks,
     bad_server,
+    claims,
     fails_and_recovers,
     changes,
     closes_while_reading_ahead,
