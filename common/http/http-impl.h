@@ -83,6 +83,7 @@ struct http_object {
   struct http_place *place; /* as the user said it */
   struct http_place *now;   /* the same, or where it was redirected to */
   struct http_validators validators;
+  char version[2 * HTTP_VALIDATOR_MAX + 1]; /* the same, for others */
   uint64_t size;
   bool pinned; /* the three above are known */
   bool page_blob;

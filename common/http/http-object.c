@@ -237,6 +237,5 @@ http_object_name (const struct http_object *o)
 const char *
 http_object_version (const struct http_object *o)
 {
-  return o->validators.etag[0] != '\0' ? o->validators.etag :
-                                         o->validators.last_modified;
+  return o->version;
 }

@@ -161,6 +161,19 @@ go_back (struct http_range *r)
 /* ------------------------------------------------------------------ */
 /* The end */
 
+/* A weak ETag may stay the same when bytes change, and tells nothing alone. */
+static void
+set_version (struct http_object *o)
+{
+  const struct http_validators *v = &o->validators;
+  const bool has_etag =
+    v->etag[0] != '\0' && (v->strong || v->last_modified[0] != '\0');
+
+  snprintf (o->version, sizeof o->version, "%s%s%s", has_etag ? v->etag : "",
+            has_etag && !v->strong ? " " : "",
+            v->strong ? "" : v->last_modified);
+}
+
 /* The first answer tells which version it is. */
 static void
 pin (struct http_transfer *t)
@@ -174,6 +187,7 @@ pin (struct http_transfer *t)
     o->page_blob = a->page_blob;
     o->size = t->verdict == HTTP_EMPTY ? 0 : a->total;
     o->validators = a->validators;
+    set_version (o);
     o->pinned = true;
   }
   if (o->now != t->range->place) {

@@ -38,7 +38,7 @@ struct http_server {
   pthread_mutex_t lock; /* of what follows */
   http_server_choose choose;
   void *opaque;
-  char etag[64], redirect[512];
+  char etag[64], date[64], redirect[512];
 };
 
 struct connection {
@@ -111,7 +111,7 @@ struct answer {
   bool no_range, chunked;
   bool cut, stall; /* in the middle */
   bool all;        /* of the file, whatever it says */
-  const char *etag;
+  const char *etag, *date;
   const char *extra; /* lines */
 };
 
@@ -151,6 +151,8 @@ send_answer (struct connection *c, const struct answer *a)
 
   if (*a->etag != '\0')
     n += snprintf (text + n, sizeof text - n, "ETag: %s\r\n", a->etag);
+  if (*a->date != '\0')
+    n += snprintf (text + n, sizeof text - n, "Last-Modified: %s\r\n", a->date);
   if (a->status == 206 && !a->no_range)
     n +=
       snprintf (text + n, sizeof text - n,
@@ -227,9 +229,9 @@ respond (struct connection *c)
 {
   struct http_server *s = c->server;
   const char *range = strstr (c->header, "\r\nRange: bytes=");
-  char path[512] = "", etag[64], extra[600] = "";
+  char path[512] = "", etag[64], date[64], extra[600] = "";
   struct answer a = {
-    .status = 206, .total = s->size, .etag = etag, .extra = extra
+    .status = 206, .total = s->size, .etag = etag, .date = date, .extra = extra
   };
   struct http_server_request r = { .number = atomic_fetch_add (&s->requests, 1),
                                    .path = path,
@@ -250,6 +252,7 @@ respond (struct connection *c)
   if (s->choose != NULL)
     fault = s->choose (s->opaque, &r);
   snprintf (etag, sizeof etag, "%s", s->etag);
+  snprintf (date, sizeof date, "%s", s->date);
   if (fault == HTTP_FAULT_REDIRECT)
     snprintf (extra, sizeof extra, "Location: %s\r\n", s->redirect);
   pthread_mutex_unlock (&s->lock);
@@ -384,6 +387,14 @@ http_server_etag (struct http_server *s, const char *etag)
 {
   pthread_mutex_lock (&s->lock);
   snprintf (s->etag, sizeof s->etag, "%s", etag);
+  pthread_mutex_unlock (&s->lock);
+}
+
+void
+http_server_date (struct http_server *s, const char *date)
+{
+  pthread_mutex_lock (&s->lock);
+  snprintf (s->date, sizeof s->date, "%s", date);
   pthread_mutex_unlock (&s->lock);
 }
 

@@ -54,6 +54,9 @@ extern void http_server_set (struct http_server *s, http_server_choose choose,
  */
 extern void http_server_etag (struct http_server *s, const char *etag);
 
+/* The date of the last change from now on; "", as at first, is none. */
+extern void http_server_date (struct http_server *s, const char *date);
+
 /* Where redirects lead. */
 extern void http_server_redirect (struct http_server *s, const char *url);
 

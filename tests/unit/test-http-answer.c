@@ -17,10 +17,16 @@
 #define RANGE "Content-Range: bytes 1000-1099/5000\r\n"
 #define ETAG "ETag: \"a\"\r\n"
 #define DATE "Last-Modified: Sun, 06 Nov 1994 08:49:37 GMT\r\n"
+#define LATER "Last-Modified: Sun, 06 Nov 1994 08:49:38 GMT\r\n"
+#define WEAK "ETag: W/\"a\"\r\n"
 
 static const struct http_validators both = {
   .etag = "\"a\"", .strong = true,
   .last_modified = "Sun, 06 Nov 1994 08:49:37 GMT",
+}, weak = {
+  .etag = "W/\"a\"", .last_modified = "Sun, 06 Nov 1994 08:49:37 GMT",
+}, weak_only = {
+  .etag = "W/\"a\"",
 }, date_only = {
   .last_modified = "Sun, 06 Nov 1994 08:49:37 GMT",
 }, none = { .etag = "" };
@@ -137,8 +143,16 @@ START_TEST (validators)
   judges (PART RANGE DATE, &q, HTTP_GOOD);
   judges (PART RANGE DATE ETAG, &q, HTTP_GOOD);
   judges (PART RANGE, &q, HTTP_CHANGED);
-  judges (PART RANGE "Last-Modified: Sun, 06 Nov 1994 08:49:38 GMT\r\n", &q,
-          HTTP_CHANGED);
+  judges (PART RANGE LATER, &q, HTTP_CHANGED);
+  q.validators = &weak;
+  judges (PART RANGE WEAK DATE, &q, HTTP_GOOD);
+  judges (PART RANGE WEAK LATER, &q, HTTP_CHANGED);
+  judges (PART RANGE WEAK, &q, HTTP_CHANGED);
+  judges (PART RANGE ETAG DATE, &q, HTTP_CHANGED);
+  q.validators = &weak_only;
+  judges (PART RANGE WEAK LATER, &q, HTTP_GOOD);
+  judges (PART RANGE "ETag: W/\"b\"\r\n", &q, HTTP_CHANGED);
+  judges (PART RANGE, &q, HTTP_CHANGED);
   q.validators = &none;
   judges (PART RANGE, &q, HTTP_GOOD);
 }

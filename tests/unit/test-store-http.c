@@ -310,6 +310,59 @@ START_TEST (keeps_nothing_of_much)
 }
 END_TEST
 
+static struct uuid
+id_of (const char *etag, const char *date, bool has)
+{
+  struct uuid id;
+
+  http_server_etag (rig.server, etag);
+  http_server_date (rig.server, date);
+  open_with (65536, 0);
+  ck_assert_int_eq (store_http_id (store, &id), has);
+  store_close (store);
+  http_client_close (rig.client);
+  return id;
+}
+
+static bool
+is_same (struct uuid a, struct uuid b)
+{
+  return memcmp (&a, &b, sizeof a) == 0;
+}
+
+#define DATE "Sun, 06 Nov 1994 08:49:37 GMT"
+#define LATER "Sun, 06 Nov 1994 08:49:38 GMT"
+
+/* What a server tells of versions makes different ids, or none. */
+START_TEST (ids)
+{
+  const struct uuid strong = id_of ("\"a\"", DATE, true);
+
+  ck_assert (is_same (id_of ("\"a\"", LATER, true), strong));
+  ck_assert (!is_same (id_of ("\"b\"", DATE, true), strong));
+  ck_assert (
+    !is_same (id_of ("W/\"a\"", DATE, true), id_of ("W/\"a\"", LATER, true)));
+  ck_assert (
+    !is_same (id_of ("W/\"a\"", DATE, true), id_of ("W/\"b\"", DATE, true)));
+  ck_assert (!is_same (id_of ("", DATE, true), id_of ("", LATER, true)));
+  id_of ("W/\"a\"", "", false);
+  open_with (65536, 0);
+}
+END_TEST
+
+/* Equal weak ETags are not enough. */
+START_TEST (weak_etag)
+{
+  http_server_etag (rig.server, "W/\"a\"");
+  http_server_date (rig.server, DATE);
+  open_with (65536, 0);
+  ck_assert_int_eq (reads (0, FETCH), 0);
+  http_server_date (rig.server, LATER);
+  ck_assert_int_eq (reads (RIG_SIZE / 2, FETCH), EIO);
+  ck_assert (log_memory_contains ("was changed on the server"));
+}
+END_TEST
+
 static void
 same_place (void *opaque, unsigned index)
 {
@@ -574,6 +627,8 @@ main (void)
   const TTest *const tests[] = {
     what_it_is,
     asks_once,
+    ids,
+    weak_etag,
     wanted_first,
     wanted_before,
     asks_once_for_all,
