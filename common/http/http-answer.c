@@ -127,22 +127,22 @@ http_answer_line (struct http_answer *a, const char *line, size_t n,
 /* Judging */
 
 /* A file with another ETag or another date is another file.  A server that
- * has told one of them must go on doing so.  That ETags are equal is enough
- * only if they are strong: weak ones may be those of other bytes.
+ * has told a strong ETag, or a date, must go on doing so, as the next version
+ * may be of the same second.  That ETags are equal is enough only if they are
+ * strong: weak ones may be those of other bytes.
  */
 static bool
 is_changed (const struct http_validators *now,
             const struct http_validators *then)
 {
-  if (now->etag[0] != '\0' && then->etag[0] != '\0') {
-    if (strcmp (now->etag, then->etag) != 0)
-      return true;
-    if (then->strong || then->last_modified[0] == '\0')
-      return false;
-  }
-  if (then->last_modified[0] != '\0')
-    return strcmp (now->last_modified, then->last_modified) != 0;
-  return then->etag[0] != '\0';
+  if (then->strong)
+    return strcmp (now->etag, then->etag) != 0;
+  if (then->last_modified[0] != '\0' &&
+      strcmp (now->last_modified, then->last_modified) != 0)
+    return true;
+  if (then->last_modified[0] != '\0' && now->etag[0] == '\0')
+    return false;
+  return then->etag[0] != '\0' && strcmp (now->etag, then->etag) != 0;
 }
 
 static enum http_verdict

@@ -70,7 +70,8 @@ START_TEST (pinned)
   judges ("HTTP/2 206\r\n" RANGE ETAG "Content-Length: 100\r\n", &q, HTTP_GOOD);
   judges (PART RANGE ETAG "Content-Encoding: identity\r\n", &q, HTTP_GOOD);
   judges (PART "Content-Range: bytes 1000-1099/*\r\n" ETAG, &q, HTTP_GOOD);
-  judges (PART RANGE DATE, &q, HTTP_GOOD);
+  judges (PART RANGE ETAG LATER, &q, HTTP_GOOD);
+  judges (PART RANGE DATE, &q, HTTP_CHANGED);
   judges (PART RANGE, &q, HTTP_CHANGED);
   judges (PART RANGE "ETag: \"b\"\r\n" DATE, &q, HTTP_CHANGED);
   judges (PART RANGE "ETag: W/\"a\"\r\n", &q, HTTP_CHANGED);
@@ -148,6 +149,7 @@ START_TEST (validators)
   judges (PART RANGE WEAK DATE, &q, HTTP_GOOD);
   judges (PART RANGE WEAK LATER, &q, HTTP_CHANGED);
   judges (PART RANGE WEAK, &q, HTTP_CHANGED);
+  judges (PART RANGE DATE, &q, HTTP_GOOD);
   judges (PART RANGE ETAG DATE, &q, HTTP_CHANGED);
   q.validators = &weak_only;
   judges (PART RANGE WEAK LATER, &q, HTTP_GOOD);
