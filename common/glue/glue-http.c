@@ -22,10 +22,11 @@ enum param {
   P_CAINFO,
   P_CAPATH,
   P_SSLVERIFY,
+  P_UNVERSIONED,
   P_SSLCERT,
   P_SSLKEY,
   P_SSLKEY_PASSWORD,
-  P_NOT_IDENTITY, /* those from here on do not say who anybody is */
+  P_NOT_IDENTITY, /* those from here on do not say who and what is trusted */
   P_SSL_VERSION = P_NOT_IDENTITY,
   P_SSL_CIPHER_LIST,
   P_TLS13_CIPHERS,
@@ -53,6 +54,7 @@ static const struct glue_word param_words[] = {
   { "cainfo", P_CAINFO },
   { "capath", P_CAPATH },
   { "sslverify", P_SSLVERIFY },
+  { "unversioned", P_UNVERSIONED },
   { "ssl-version", P_SSL_VERSION },
   { "ssl-cipher-list", P_SSL_CIPHER_LIST },
   { "tls13-ciphers", P_TLS13_CIPHERS },
@@ -131,14 +133,15 @@ set_password (struct glue_http *h, const char *value, const char **r)
   return take (h, password, r);
 }
 
+/* *R becomes true if the value is YES. */
 static int
-set_bool (const char *key, const char *value, bool *r)
+set_bool (const char *key, const char *value, bool yes, bool *r)
 {
   const int b = nbdkit_parse_bool (value);
 
   if (b == -1)
     nbdkit_error ("%s=%s: must be true or false", key, value);
-  *r = b == 0;
+  *r = b == yes;
   return b == -1 ? -1 : 0;
 }
 
@@ -251,7 +254,9 @@ set (struct glue_http *h, enum param param, const char *key, const char *value)
   case P_CAPATH:
     return take (h, nbdkit_absolute_path (value), &o->capath);
   case P_SSLVERIFY:
-    return set_bool (key, value, &o->no_verify);
+    return set_bool (key, value, false, &o->no_verify);
+  case P_UNVERSIONED:
+    return set_bool (key, value, true, &o->unversioned);
   case P_SSL_VERSION:
     return set_tls (h, key, value);
   case P_SSL_CIPHER_LIST:
@@ -291,13 +296,13 @@ set (struct glue_http *h, enum param param, const char *key, const char *value)
   case P_UNIX_SOCKET_PATH:
     return take (h, nbdkit_absolute_path (value), &o->unix_socket_path);
   case P_FOLLOWLOCATION:
-    return set_bool (key, value, &o->no_redirects);
+    return set_bool (key, value, false, &o->no_redirects);
   case P_PROTOCOLS:
     return set_protocols (h, value);
   case P_TCP_KEEPALIVE:
-    return set_bool (key, value, &o->no_tcp_keepalive);
+    return set_bool (key, value, false, &o->no_tcp_keepalive);
   case P_TCP_NODELAY:
-    return set_bool (key, value, &o->no_tcp_nodelay);
+    return set_bool (key, value, false, &o->no_tcp_nodelay);
   case P_HTTP_VERSION:
     return set_version (h, key, value);
   case P_CONNECTIONS:

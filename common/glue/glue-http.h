@@ -28,7 +28,8 @@ struct glue_http {
   "sslkey=<FILENAME>     Its key.\n"                                           \
   "sslkey-password=<PASSWORD>\n"                                               \
   "                      The password of the key; -, +FILE and -FD read it.\n" \
-  "sslverify=false       Do not check who the server is."
+  "sslverify=false       Do not check who the server is.\n"                     \
+  "unversioned=true      Serve files that no version is told of, too."
 
 #define GLUE_HTTP_HELP                                                         \
   "user=<USER>           Log in as this user.\n"                               \

@@ -145,6 +145,12 @@ is_changed (const struct http_validators *now,
   return then->etag[0] != '\0' && strcmp (now->etag, then->etag) != 0;
 }
 
+static bool
+is_unversioned (const struct http_validators *v)
+{
+  return !v->strong && v->last_modified[0] == '\0';
+}
+
 static enum http_verdict
 judge_part (const struct http_answer *a, const struct http_question *q)
 {
@@ -154,7 +160,8 @@ judge_part (const struct http_answer *a, const struct http_question *q)
     return HTTP_ENCODED;
   if (a->bad_range || !a->has_range)
     return HTTP_NO_RANGE_TOLD;
-  if (!a->has_total && !q->pinned)
+  /* The size is all that there is to compare then. */
+  if (!a->has_total && (!q->pinned || is_unversioned (q->validators)))
     return HTTP_NO_SIZE;
   if (q->pinned && ((a->has_total && a->total != q->size) ||
                     is_changed (&a->validators, q->validators)))

@@ -131,6 +131,7 @@ struct http_client_options {
   const char *proxy, *proxy_user, *proxy_password;
   const char *unix_socket_path;
 
+  bool unversioned; /* open files that the server tells no version of, too */
   const char *user_agent;
   const char *user, *password; /* instead of those in the URL */
   const char *cookie;
@@ -164,7 +165,8 @@ extern unsigned http_client_connections (const struct http_client *c);
 
 /* Look at the file URL: is it there, how large is it, can parts of it be
  * read?  Asks the server.  NULL after log_error with errno: ENOENT, EPERM
- * (not for this user), EINVAL (not an URL, not usable), EIO.
+ * (not for this user), EINVAL (not an URL, not usable, or of
+ * no version that could be held on to, see unversioned), EIO.
  */
 extern struct http_object *http_object_open (struct http_client *c,
                                              const char *url);

@@ -134,17 +134,22 @@ probe (struct http_object *o)
   return http_range_wait (&r, start);
 }
 
-static void
-mention (const struct http_object *o)
+/* Would a change of the file be noticed?  0 or an errno. */
+static int
+check_version (const struct http_object *o)
 {
   const char *version = http_object_version (o);
 
-  if (*version == '\0')
-    log_debug ("%s: the server does not tell versions of the file apart; a "
-               "change that keeps the size is not noticed",
+  if (*version == '\0' && o->size > 0 && !o->client->o.unversioned) {
+    log_error ("%s: the server tells no version of the file, neither by a "
+               "strong ETag nor by a date, so that data of two versions might "
+               "be mixed; if the file never changes, say unversioned=true",
                http_object_name (o));
-  else
-    log_debug ("%s: version %s", http_object_name (o), version);
+    return EINVAL;
+  }
+  log_debug ("%s: version %s", http_object_name (o),
+             *version != '\0' ? version : "not told");
+  return 0;
 }
 
 struct http_object *
@@ -179,10 +184,10 @@ http_object_open (struct http_client *c, const char *url)
   if (o == NULL)
     return NULL;
   err = probe (o);
-  if (err == 0) {
-    mention (o);
+  if (err == 0)
+    err = check_version (o);
+  if (err == 0)
     return o;
-  }
   http_object_close (o);
   errno = err;
   return NULL;

@@ -31,7 +31,8 @@ nginx_locations="
     location /agent { alias $tmp/www/; if (\$http_user_agent != 'me/1') { return 403; } }
     location /moved { return 302 /disk.img; }
     location /plain { return 302 http://\$host:\$server_port/; }
-    location /whole { alias $tmp/www/; max_ranges 0; }"
+    location /whole { alias $tmp/www/; max_ranges 0; }
+    location /unversioned { alias $tmp/www/; etag off; add_header Last-Modified ''; }"
 start_nginx
 
 # served DATA ARGS...: the disk is that of the file.
@@ -99,6 +100,8 @@ grep -q 'is not the name of a file below' "$tmp/sock.log" || fail "way out"
 ! grep -q '\.\.' "$tmp/access.log" || fail "asked for .."
 
 expect_error 'does not send parts of files' nbdkit blob "$http/whole/disk.img"
+expect_error 'say unversioned=true' nbdkit blob "$http/unversioned/disk.img"
+served "$img" "$http/unversioned/disk.img" unversioned=true
 expect_error 'wants a password' nbdkit blob "$http/secret/disk.img"
 expect_error 'does not permit it' nbdkit blob "$http/cookie/disk.img"
 expect_error 'there is no such file' nbdkit blob "$http/none"
@@ -112,6 +115,6 @@ expect_error 'give the URL' nbdkit blob
 expect_error 'only one of' nbdkit blob "$http/x" base-url="$http"
 for bad in fetch=1000 fetch=2M range-size=512 cache-size=1K retries=-1 \
            timeout=0 connections=0 http-version=9 format=raw header=x \
-           sslverify=perhaps; do
+           sslverify=perhaps unversioned=maybe; do
     expect_error "${bad%%=*}" nbdkit blob "$http/disk.img" "$bad"
 done

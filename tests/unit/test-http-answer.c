@@ -157,6 +157,8 @@ START_TEST (validators)
   judges (PART RANGE, &q, HTTP_CHANGED);
   q.validators = &none;
   judges (PART RANGE, &q, HTTP_GOOD);
+  judges (PART "Content-Range: bytes 1000-1099/5001\r\n", &q, HTTP_CHANGED);
+  judges (PART "Content-Range: bytes 1000-1099/*\r\n", &q, HTTP_NO_SIZE);
 }
 END_TEST
 

@@ -192,6 +192,43 @@ START_TEST (changes)
 }
 END_TEST
 
+static void
+open_unversioned (const char *etag)
+{
+  http_server_etag (rig.server, etag);
+  log_memory_clear ();
+  rig_open (&rig, http_server_url (rig.server));
+}
+
+/* What might be mixed is not opened, unless that is wanted. */
+START_TEST (unversioned)
+{
+  static const char *const etags[] = { "", "W/\"a\"", "unquoted" };
+
+  for (size_t i = 0; i < ARRAY_SIZE (etags); i++) {
+    errno = 0;
+    open_unversioned (etags[i]);
+    ck_assert_ptr_null (rig.object);
+    ck_assert_int_eq (errno, EINVAL);
+    ck_assert (log_memory_contains ("say unversioned=true"));
+    ck_assert_uint_eq (log_memory_errors (), 1);
+    rig_close (&rig);
+  }
+  http_server_date (rig.server, "Sun, 06 Nov 1994 08:49:37 GMT");
+  open_unversioned ("");
+  ck_assert_ptr_nonnull (rig.object);
+  rig_close (&rig);
+  http_server_date (rig.server, "");
+  rig.o.unversioned = true;
+  open_unversioned ("");
+  ck_assert_ptr_nonnull (rig.object);
+  ck_assert_int_eq (read_part (1000, 5000, 65536), 0);
+  rig_fault (&rig, HTTP_FAULT_OTHER_TOTAL, 1);
+  ck_assert_int_eq (read_part (1000, 5000, 65536), EIO);
+  ck_assert (log_memory_contains ("was changed on the server"));
+}
+END_TEST
+
 /* A body that breaks off is gone on with where it did, and gets there
  * however often, if it gets on.
  */
@@ -635,6 +672,7 @@ main (void)
   const TTest *const tests[] = {
     reads,
     changes,
+    unversioned,
     resumes,
     redirects,
     asks_again_where_it_is,
