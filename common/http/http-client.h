@@ -116,7 +116,8 @@ struct http_client_options {
   unsigned connections; /* most transfers at once; 0: 16 */
   unsigned retries;     /* of one request */
   unsigned retry_delay; /* milliseconds before the first, > 0 */
-  uint32_t timeout;     /* milliseconds without a byte, > 0 */
+  /* Milliseconds, > 0, without a byte, or with less than 1 KiB a second. */
+  uint32_t timeout;
   enum http_version version;
   bool no_redirects;
   const char *protocols; /* "http,https", or one of them */

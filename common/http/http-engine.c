@@ -211,11 +211,11 @@ look_every (const struct http_client *c)
   return min_u64 (c->o.timeout / 4 + 1, LOOK_MOST);
 }
 
-/* Those that nothing came from for too long. */
+/* Those that nothing came from for too long, or next to nothing. */
 static void
-end_silent (struct http_client *c)
+end_stalled (struct http_client *c)
 {
-  const int64_t now = http_now (), limit = now - c->o.timeout;
+  const int64_t now = http_now ();
   struct http_transfer *t, *next;
 
   if (now - c->looked < look_every (c))
@@ -223,7 +223,7 @@ end_silent (struct http_client *c)
   c->looked = now;
   for (t = TAILQ_FIRST (&c->active); t != NULL; t = next) {
     next = TAILQ_NEXT (t, link);
-    if (t->last_byte < limit)
+    if (http_transfer_is_stalled (t))
       end_transfer (c, t, CURLE_OPERATION_TIMEDOUT);
   }
 }
@@ -328,7 +328,7 @@ drive (struct http_client *c, bool (*enough) (void *), void *opaque)
     take_incoming (c); /* of objects that are being closed, too */
     look_for_closing (c);
     work (c);
-    end_silent (c);
+    end_stalled (c);
     wait = take_later (c, look_every (c));
     if (enough (opaque))
       return;

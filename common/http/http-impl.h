@@ -44,6 +44,8 @@ struct http_transfer {
   uint64_t here;     /* bytes of the body, of any */
   uint8_t *held;     /* those that are not passed on before the end, or NULL */
   int64_t last_byte; /* when */
+  int64_t since;     /* 0: nothing has come yet; since then ... */
+  uint64_t lately;   /* ... so many bytes, of headers too */
   TAILQ_ENTRY (http_transfer) link;
   char message[CURL_ERROR_SIZE];
 };
@@ -107,6 +109,11 @@ extern void http_transfer_free (struct http_transfer *t);
 /* Make T the request for R, from where that is.  0, or -1 with *err. */
 extern int http_transfer_set_up (struct http_transfer *t, struct http_range *r,
                                  int *err);
+
+/* Has T stood still, or as good as that, for as long as is borne?  To be asked
+ * more often than that.
+ */
+extern bool http_transfer_is_stalled (struct http_transfer *t);
 
 /* http-retry.c: what becomes of a range when its transfer ended.  0: it is
  * done, with *ERR; 1: it is to be begun again, when R->due says.

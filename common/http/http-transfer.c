@@ -29,11 +29,46 @@
 #define BUFFER_LARGE (128l * 1024)
 #define BUFFER_SMALL (16l * 1024)
 
+/* Bytes in a second: what comes more slowly counts as nothing. */
+#define SPEED_LEAST 1024
+
 /* Headers of one request that can be signed. */
 #define HEADERS_MAX 64
 
 /* ------------------------------------------------------------------ */
 /* The answer */
+
+/* N bytes came, of whatever. */
+static void
+note_bytes (struct http_transfer *t, size_t n)
+{
+  t->last_byte = http_now ();
+  if (t->since == 0)
+    t->since = t->last_byte;
+  t->lately += n;
+}
+
+/* The speed counts from the first byte on, from one timeout to the next. */
+bool
+http_transfer_is_stalled (struct http_transfer *t)
+{
+  const int64_t now = http_now (), timeout = t->client->o.timeout;
+  uint64_t least;
+
+  if (now - t->last_byte > timeout)
+    return true;
+  if (t->since == 0 || now - t->since < timeout)
+    return false;
+  least = SPEED_LEAST * (now - t->since) / 1000;
+  if (t->lately < least) {
+    snprintf (t->message, sizeof t->message, "less than %d bytes a second came",
+              SPEED_LEAST);
+    return true;
+  }
+  t->since = now;
+  t->lately = 0;
+  return false;
+}
 
 static bool
 is_good (const struct http_transfer *t)
@@ -74,7 +109,7 @@ on_header (char *line, size_t size, size_t n, void *opaque)
 {
   struct http_transfer *t = opaque;
 
-  t->last_byte = http_now ();
+  note_bytes (t, n);
   if (t->judged) /* a trailer */
     return n;
   if (n > 0 && (line[0] == '\r' || line[0] == '\n'))
@@ -104,7 +139,7 @@ on_body (char *data, size_t size, size_t n, void *opaque)
   struct http_transfer *t = opaque;
   struct http_range *r = t->range;
 
-  t->last_byte = http_now ();
+  note_bytes (t, n);
   t->here += n;
   if (!t->judged || !is_good (t))
     return take_refusal (t, data, n);
@@ -431,6 +466,8 @@ http_transfer_set_up (struct http_transfer *t, struct http_range *r, int *err)
   t->asked = q.count;
   t->here = 0;
   t->last_byte = http_now ();
+  t->since = 0;
+  t->lately = 0;
   t->refusal_size = 0;
   t->message[0] = '\0';
 

@@ -122,6 +122,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.wfile.flush()
         time.sleep(1.5)
 
+    def do_trickle(self, first, last):
+        self.answer(206, b"", first, last, length=last + 1 - first)
+        for at in range(first, last + 1):
+            self.wfile.write(data[at:at + 1])
+            time.sleep(0.05)
+
     def do_closes(self, first, last):
         self.end_here()
 

@@ -31,7 +31,7 @@ PYTHON
 done
 
 # Slow ones, a few times.
-for fault in stall retry-after; do
+for fault in stall trickle retry-after; do
     start_nbdkit "${server[@]}" "$faulty/$fault/5/disk"
     client "$tmp/sock" <<PYTHON
 want = open("$tmp/disk", "rb").read()

@@ -110,10 +110,23 @@ struct answer {
   uint64_t first, last, total; /* as it says; nothing if last < first */
   bool no_range, chunked;
   bool cut, stall; /* in the middle */
-  bool all;        /* of the file, whatever it says */
+  bool trickle, drawl;
+  bool all; /* of the file, whatever it says */
   const char *etag, *date;
   const char *extra; /* lines */
 };
+
+/* The N bytes at P, so many at a time. */
+static bool
+send_slowly (struct connection *c, const void *p, size_t n, size_t step)
+{
+  for (size_t i = 0; i < n; i += step) {
+    if (atomic_load (&c->server->stop) || poll (NULL, 0, 20) != 0 ||
+        !send_all (c, (const uint8_t *) p + i, min_u64 (step, n - i)))
+      return false;
+  }
+  return true;
+}
 
 static bool
 send_body (struct connection *c, const struct answer *a)
@@ -131,6 +144,8 @@ send_body (struct connection *c, const struct answer *a)
       ;
     return false;
   }
+  if (a->trickle)
+    return send_slowly (c, p, count, 1);
   if (!a->chunked)
     return send_all (c, p, count);
   snprintf (size, sizeof size, "%" PRIx64 "\r\n", count);
@@ -149,6 +164,14 @@ send_answer (struct connection *c, const struct answer *a)
   int n = snprintf (text, sizeof text, "HTTP/1.1 %d Whatever\r\n%s", a->status,
                     a->extra);
 
+  if (a->drawl) {
+    static const char lines[] = "X-1: a\r\n";
+
+    send_all (c, text, n);
+    while (send_slowly (c, lines, 8, 8))
+      ;
+    return false;
+  }
   if (*a->etag != '\0')
     n += snprintf (text + n, sizeof text - n, "ETag: %s\r\n", a->etag);
   if (*a->date != '\0')
@@ -180,6 +203,12 @@ spoil (struct answer *a, int fault, const struct http_server *s)
     break;
   case HTTP_FAULT_STALL:
     a->stall = true;
+    break;
+  case HTTP_FAULT_TRICKLE:
+    a->trickle = true;
+    break;
+  case HTTP_FAULT_DRAWL:
+    a->drawl = true;
     break;
   case HTTP_FAULT_SHORT:
     a->last -= a->last > a->first;

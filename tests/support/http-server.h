@@ -17,6 +17,8 @@ enum http_fault {
   HTTP_FAULT_CLOSE,       /* no answer */
   HTTP_FAULT_CUT,         /* half of the body, then the end */
   HTTP_FAULT_STALL,       /* half of the body, then nothing */
+  HTTP_FAULT_TRICKLE,     /* a byte of the body every 20 ms */
+  HTTP_FAULT_DRAWL,       /* the same of lines of a header without end */
   HTTP_FAULT_SHORT,       /* says that it sends less, and does */
   HTTP_FAULT_LONG,        /* without a length, more than asked for */
   HTTP_FAULT_CLAIMS,      /* the right range, without a length, and all of it */
