@@ -215,8 +215,8 @@ struct http_range {
   const char *url;
   const char *const *header;
   unsigned nheaders;
-  /* Nobody waits for it: comes after all others, is tried only once, and
-   * is no error if it fails.
+  /* Nobody waits for it: comes after others, but has a quarter of the
+   * starts at least; is tried only once, and is no error if it fails.
    */
   bool ahead;
   /* The next N bytes, which are at R->received; that goes back if an

@@ -3,7 +3,8 @@
  * What drives a client: ranges wait in one of three queues for one of
  * a bounded number of transfers.  libcurl never has more of them than
  * there may be connections, so the order is ours: what somebody waits for
- * goes before what is read ahead, which never takes them all.
+ * goes before what is read ahead, which never takes them all, but has its
+ * share, as it may be what somebody has come to wait for.
  *
  * One thread at a time drives.  If nobody does, who waits for something can
  * do it himself until he has that, which spares him two changes of threads;
@@ -25,6 +26,8 @@
 
 /* Milliseconds: between looks for transfers that are silent. */
 #define LOOK_MOST 1000
+/* So many that are wanted may pass what waits to be read ahead. */
+#define PASS_MOST 3
 
 int64_t
 http_now (void)
@@ -176,12 +179,24 @@ most_ahead (const struct http_client *c)
 static struct http_ranges *
 next_queue (struct http_client *c)
 {
+  const bool ahead = !STAILQ_EMPTY (&c->ahead) && c->nahead < most_ahead (c);
+
   if (c->nactive >= c->o.connections)
     return NULL;
-  if (!STAILQ_EMPTY (&c->wanted))
+  if (!STAILQ_EMPTY (&c->wanted) && !(ahead && c->passed >= PASS_MOST))
     return &c->wanted;
-  return !STAILQ_EMPTY (&c->ahead) && c->nahead < most_ahead (c) ? &c->ahead :
-                                                                   NULL;
+  return ahead ? &c->ahead : NULL;
+}
+
+/* Take the first of Q. */
+static struct http_range *
+take_next (struct http_client *c, struct http_ranges *q)
+{
+  struct http_range *r = STAILQ_FIRST (q);
+
+  STAILQ_REMOVE_HEAD (q, link);
+  c->passed = q == &c->wanted && !STAILQ_EMPTY (&c->ahead) ? c->passed + 1 : 0;
+  return r;
 }
 
 /* Those that libcurl is done with. */
@@ -297,12 +312,8 @@ work (struct http_client *c)
 
   do {
     take_incoming (c);
-    while ((q = next_queue (c)) != NULL) {
-      struct http_range *r = STAILQ_FIRST (q);
-
-      STAILQ_REMOVE_HEAD (q, link);
-      start (c, r);
-    }
+    while ((q = next_queue (c)) != NULL)
+      start (c, take_next (c, q));
     curl_multi_perform (c->multi, &running);
   } while (reap (c));
 }

@@ -76,6 +76,7 @@ struct http_client {
   struct http_ranges later;         /* waiting for a time */
   struct http_transfers active, spare;
   unsigned nactive, nahead; /* of which ahead */
+  unsigned passed;          /* started since, while some ahead waited */
   int64_t looked;           /* when, for those that are silent */
   unsigned seed;
 };

@@ -9,6 +9,7 @@
 #include <check.h>
 #include <dirent.h>
 #include <errno.h>
+#include <poll.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -592,6 +593,71 @@ END_TEST
 
 /* ------------------------------------------------------------------ */
 
+#define CROWD 4
+#define CROWD_READS 200
+
+static atomic_uint crowd_done, done_before;
+
+/* Each of the crowd asks again as soon as it has an answer. */
+static void
+once_more (struct http_range *r, int err)
+{
+  quick_assert (err == 0);
+  if (atomic_fetch_add (&crowd_done, 1) + CROWD < CROWD_READS)
+    http_range_begin (r);
+}
+
+static void
+note_turn (struct http_range *r, int err)
+{
+  quick_assert (err == 0);
+  atomic_store (&done_before, atomic_load (&crowd_done) + 1);
+}
+
+static int
+slow (void *opaque, const struct http_server_request *r)
+{
+  poll (NULL, 0, 2);
+  return HTTP_FAULT_NONE;
+}
+
+/* What is read ahead of one file is not held up by those who want another for
+ * as long as there are any.
+ */
+START_TEST (shares)
+{
+  static struct http_range crowd[CROWD], ahead;
+  struct http_object *other;
+
+  rig.o.connections = 2;
+  rig.o.timeout = 10000;
+  open_good ();
+  other = http_object_open (rig.client, http_server_url (rig.server));
+  http_server_set (rig.server, slow, NULL);
+  for (unsigned i = 0; i < CROWD; i++) {
+    crowd[i] = (struct http_range){ .object = rig.object,
+                                    .offset = i * 512,
+                                    .count = 512,
+                                    .body = ignore_body,
+                                    .done = once_more };
+    http_range_begin (&crowd[i]);
+  }
+  ahead = (struct http_range){ .object = other,
+                               .count = 512,
+                               .ahead = true,
+                               .body = ignore_body,
+                               .done = note_turn };
+  http_range_begin (&ahead);
+  while (atomic_load (&crowd_done) < CROWD_READS)
+    sched_yield ();
+  http_object_close (other);
+  ck_assert_uint_gt (atomic_load (&done_before), 0);
+  ck_assert_uint_lt (atomic_load (&done_before), CROWD_READS / 4);
+}
+END_TEST
+
+/* ------------------------------------------------------------------ */
+
 struct watched_range {
   struct http_range range;
   atomic_bool done;
@@ -684,6 +750,7 @@ main (void)
     bad_urls,
     thread_comes_late_and_goes,
     closes_in_the_middle,
+    shares,
   };
   Suite *suite = suite_create ("http-client");
   TCase *const kinds[] = { test_case (suite, "who waits drives"),
