@@ -151,6 +151,23 @@ http_client_connections (const struct http_client *c)
   return c->o.connections;
 }
 
+bool
+http_client_is_busy (struct http_client *c)
+{
+  LOCK_SCOPE (&c->lock);
+  return c->outstanding > 0;
+}
+
+void
+http_client_end (struct http_client *c)
+{
+  LOCK_SCOPE (&c->lock);
+  c->ended = true;
+  c->cancel = true;
+  if (c->started)
+    http_client_wake (c);
+}
+
 static void
 stop_thread (struct http_client *c)
 {
@@ -254,6 +271,7 @@ begin (struct http_range *r, bool wake)
   r->due = 0;
   pthread_mutex_lock (&c->lock);
   r->object->outstanding++;
+  c->outstanding++;
   err = ensure_started (c);
   if (err == 0) {
     STAILQ_INSERT_TAIL (&c->incoming, r, link);
@@ -289,6 +307,7 @@ http_range_done (struct http_range *r, int err)
   r->place = NULL;
   r->done (r, err);
   pthread_mutex_lock (&c->lock);
+  c->outstanding--;
   if (--o->outstanding == 0)
     pthread_cond_broadcast (&c->idle);
   pthread_mutex_unlock (&c->lock);

@@ -159,6 +159,12 @@ extern struct http_client *http_client_ref (struct http_client *c);
  */
 extern void http_client_close (struct http_client *c);
 
+/* Is anything on its way?  Thread-safe, as the next. */
+extern bool http_client_is_busy (struct http_client *c);
+
+/* From now on all ranges end with EIO, at once, also those on their way. */
+extern void http_client_end (struct http_client *c);
+
 /* How many transfers there may be at once. */
 extern unsigned http_client_connections (const struct http_client *c);
 

@@ -252,6 +252,13 @@ is_to_end (const struct http_range *r, bool all)
   return all || r->object->closing;
 }
 
+/* Objects that are being closed begin nothing more. */
+static int
+end_error (const struct http_range *r)
+{
+  return r->object->closing ? ESHUTDOWN : EIO;
+}
+
 static void
 end_queue (struct http_ranges *q, bool all)
 {
@@ -262,7 +269,7 @@ end_queue (struct http_ranges *q, bool all)
   while ((r = STAILQ_FIRST (&old)) != NULL) {
     STAILQ_REMOVE_HEAD (&old, link);
     if (is_to_end (r, all))
-      http_range_done (r, ESHUTDOWN);
+      http_range_done (r, end_error (r));
     else
       STAILQ_INSERT_TAIL (q, r, link);
   }
@@ -284,21 +291,22 @@ end_ranges (struct http_client *c, bool all)
     if (!is_to_end (r, all))
       continue;
     free_transfer (c, t);
-    http_range_done (r, ESHUTDOWN);
+    http_range_done (r, end_error (r));
   }
 }
 
 static void
 look_for_closing (struct http_client *c)
 {
-  bool cancel;
+  bool cancel, all;
 
   pthread_mutex_lock (&c->lock);
   cancel = c->cancel;
+  all = c->ended;
   c->cancel = false;
   pthread_mutex_unlock (&c->lock);
-  if (cancel)
-    end_ranges (c, false);
+  if (cancel || all)
+    end_ranges (c, all);
 }
 
 /* ------------------------------------------------------------------ */

@@ -66,6 +66,8 @@ struct http_client {
   pthread_cond_t work;         /* for the client's own thread */
   struct http_ranges incoming; /* begun, and not yet seen by who drives */
   bool stop, cancel;           /* wishes; CANCEL: look for closing objects */
+  bool ended;                  /* nothing is to be answered any more */
+  unsigned outstanding;        /* ranges that are not done */
   bool driven;                 /* somebody does */
   bool asleep;                 /* he is, or soon will be */
   bool started;

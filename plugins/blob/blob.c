@@ -22,6 +22,7 @@
 #include "glue/glue-http.h"
 #include "glue/glue-params.h"
 #include "glue/glue-plugin.h"
+#include "glue/glue-watch.h"
 #include "http/http-name.h"
 #include "http/http-place.h"
 #include "store/store-vhd1.h"
@@ -76,6 +77,18 @@ static struct glue_cloud cloud;
  */
 static struct http_client *client;
 static struct cloud_service *service; /* NULL: there is no need of one */
+static bool forked;
+static struct glue_watch watch = GLUE_WATCH_INIT; /* after the fork */
+
+static void
+close_client (void)
+{
+  glue_watch_stop (&watch);
+  http_client_close (client);
+  client = NULL;
+  cloud_service_close (service);
+  service = NULL;
+}
 
 /* Make both, if they are not there. */
 static int
@@ -92,16 +105,12 @@ ensure_client (void)
     cloud_service_attach (service, &o);
   }
   client = http_client_create (&o);
-  return client != NULL ? 0 : -1;
-}
-
-static void
-close_client (void)
-{
-  http_client_close (client);
-  client = NULL;
-  cloud_service_close (service);
-  service = NULL;
+  if (client == NULL)
+    return -1;
+  if (!forked || glue_watch_start (&watch, client) == 0)
+    return 0;
+  close_client ();
+  return -1;
 }
 
 /* Are there several, which clients choose from by name? */
@@ -305,6 +314,13 @@ blob_get_ready (void)
   return r;
 }
 
+static int
+blob_after_fork (void)
+{
+  forked = true;
+  return 0;
+}
+
 static void
 blob_unload (void)
 {
@@ -460,6 +476,7 @@ static struct nbdkit_plugin plugin = {
   .magic_config_key = "url",
   .dump_plugin = blob_dump_plugin,
   .get_ready = blob_get_ready,
+  .after_fork = blob_after_fork,
   .open = blob_open,
   GLUE_PLUGIN_OPS,
 };

@@ -6,7 +6,9 @@
 # in the first one, which nbdkit is to be started with; N = 0: in all from
 # the moment on when /on was asked for, until /off.  The fault "random" is
 # any of those that may pass.  Listens on the
-# loopback, and writes the port into PORT-FILE.
+# loopback, and writes the port into PORT-FILE.  Each request for the file is a
+# line "SECONDS FAULT FIRST LAST" in PORT-FILE.asked, where the fault is "none"
+# if that answer has none.
 
 import http.server
 import os
@@ -16,6 +18,7 @@ import threading
 import time
 
 data = open(sys.argv[1], "rb").read()
+asked = open(sys.argv[2] + ".asked", "w", buffering=1)
 lock = threading.Lock()
 count = {}
 faults_on = False
@@ -49,6 +52,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         first, last = int(first), min(int(last), len(data) - 1)
         if not self.is_faulty(fault, int(n)):
             fault = "none"
+        asked.write("%.3f %s %d %d\n" % (time.monotonic(), fault, first, last))
         getattr(self, "do_" + fault.replace("-", "_"))(first, last)
 
     # An answer; what is None is left out.
@@ -127,6 +131,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         for at in range(first, last + 1):
             self.wfile.write(data[at:at + 1])
             time.sleep(0.05)
+
+    def do_silent(self, first, last):
+        time.sleep(600)
 
     def do_closes(self, first, last):
         self.end_here()

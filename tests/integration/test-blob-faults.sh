@@ -88,3 +88,22 @@ lasting 412 'was changed on the server'
 lasting 416 'outside of the file'
 lasting 429 'is asked too much'
 lasting 500 'the server failed'
+
+# Being told to end while the server is silent, or as good as that.
+for fault in silent trickle; do
+    start_nbdkit "$tmp/sock" blob fetch=4K readahead=0 timeout=60 \
+                 "$faulty/$fault/0/disk"
+    client "$tmp/sock" <<PYTHON &
+import urllib.request
+assert len(h.pread(4096, 0)) == 4096
+urllib.request.urlopen("$faulty/on").read()
+assert fails(h.pread, 4096, 500000) == errno.EIO, "$fault"
+PYTHON
+    reader=$!
+    wait_until 20 grep -q " $fault 499712 " "$tmp/faulty.port.asked"
+    begun=$SECONDS
+    stop_nbdkit "$tmp/sock"
+    (( SECONDS - begun < 15 )) || fail "$fault: $(( SECONDS - begun )) seconds"
+    wait "$reader" || fail "$fault: the reader"
+    tell_faulty off
+done

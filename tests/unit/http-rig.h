@@ -73,6 +73,30 @@ rig_open (struct rig *rig, const char *url)
   rig->object = http_object_open (rig->client, url);
 }
 
+/* 0 or an errno. */
+static inline int
+rig_read (struct rig *rig, uint64_t offset, size_t count, size_t part)
+{
+  static _Thread_local uint8_t buf[RIG_SIZE];
+  int err;
+
+  memset (buf, 0, count);
+  if (http_object_read (rig->object, buf, count, offset, part, &err) == -1)
+    return err;
+  quick_assert (memcmp (buf, rig->data + offset, count) == 0);
+  return 0;
+}
+
+static inline void
+rig_open_good (struct rig *rig)
+{
+  rig_open (rig, http_server_url (rig->server));
+  if (rig->object == NULL)
+    log_memory_print ();
+  ck_assert_ptr_nonnull (rig->object);
+  ck_assert_uint_eq (http_object_size (rig->object), RIG_SIZE);
+}
+
 static inline void
 rig_close (struct rig *rig)
 {
