@@ -3,8 +3,8 @@
  * See blob-map.h.  The blob is divided into units; one that is known is
  * never changed or freed before the end, so that it is read without locks.
  * Who wants to know of one asks for many at once.  Of blobs in very many
- * small pieces the service gives up to tell: then less is asked for, and
- * at last a unit is data.
+ * small pieces the service gives up to tell: then less is asked for.  What it
+ * does not tell is data, until it is asked again.
  */
 
 #include <config.h>
@@ -20,6 +20,7 @@
 #include "base/align.h"
 #include "base/buffer.h"
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "blob/blob-map.h"
 #include "cloud/azure-url.h"
@@ -29,6 +30,8 @@
 #define UNIT_SIZE (UINT64_C (1) << 30)
 /* Units that are asked for together, at first. */
 #define SPAN_MOST 64
+/* After so many answers, twice as many are asked for. */
+#define GOOD_MOST 8
 /* Ranges in one answer: the most that the service permits. */
 #define RANGES_MAX 10000
 
@@ -41,10 +44,12 @@ struct blob_map {
   struct http_object *object;
   struct azure_url url;
   uint64_t size;
-  pthread_mutex_t asking; /* of SPAN, and of making units known */
-  uint64_t span;
   uint64_t nunits;
   struct unit *_Atomic *unit; /* NULL: not known */
+  pthread_mutex_t asking;     /* of making units known, and of what follows */
+  uint64_t span;
+  unsigned good;   /* answers since it was changed */
+  uint64_t *again; /* units are not asked for before this time */
 };
 
 struct blob_map *
@@ -60,7 +65,8 @@ blob_map_create (struct http_object *o, const char *url)
     m->nunits = DIV_ROUND_UP (m->size, UNIT_SIZE);
     pthread_mutex_init (&m->asking, NULL);
     m->unit = calloc (m->nunits + 1, sizeof *m->unit);
-    if (m->unit != NULL)
+    m->again = calloc (m->nunits + 1, sizeof *m->again);
+    if (m->unit != NULL && m->again != NULL)
       status = azure_url_parse (url, &m->url);
   }
   if (status == CLOUD_OK)
@@ -81,6 +87,7 @@ blob_map_free (struct blob_map *m)
   for (uint64_t i = 0; m->unit != NULL && i < m->nunits; i++)
     free (m->unit[i]);
   free (m->unit);
+  free (m->again);
   azure_url_fini (&m->url);
   pthread_mutex_destroy (&m->asking);
   free (m);
@@ -169,7 +176,7 @@ fetch (struct blob_map *m, const struct extent_list *l, const char *marker,
   struct http_range r = { .object = m->object,
                           .whole = true,
                           .count = PAGE_RANGES_MAX,
-                          .ahead = true, /* it need not succeed */
+                          .optional = true,
                           .header = header,
                           .nheaders = 1 };
   int err = ENOMEM;
@@ -206,63 +213,79 @@ read_answer (struct blob_map *m, struct extent_list *l, const uint8_t *text,
   return status;
 }
 
-/* Ask for all of L, answer by answer.  False if it is of no use. */
-static bool
+/* Ask for all of L, answer by answer.  0, ETIMEDOUT or EFBIG if it is too
+ * much, or another errno.
+ */
+static int
 ask_all (struct blob_map *m, struct extent_list *l)
 {
   CLEANUP_FREE uint8_t *text = malloc (PAGE_RANGES_MAX);
   struct buffer marker = { NULL };
-  bool good = text != NULL;
+  int err = text != NULL ? 0 : ENOMEM;
 
   do {
     enum cloud_status status;
     size_t n;
 
-    good = good && fetch (m, l, marker.len > 0 ? buffer_text (&marker) : NULL,
-                          text, &n) == 0;
-    if (!good)
+    if (err == 0)
+      err =
+        fetch (m, l, marker.len > 0 ? buffer_text (&marker) : NULL, text, &n);
+    if (err != 0)
       break;
     status = read_answer (m, l, text, n, &marker);
-    good = status == CLOUD_OK;
-    if (!good)
-      log_debug ("%s: the list of page ranges %s", http_object_name (m->object),
-                 cloud_status_string (status));
-  } while (good && marker.len > 0 && !extent_list_full (l));
+    if (status == CLOUD_OK)
+      continue;
+    err = status == CLOUD_NO_MEMORY ? ENOMEM : EIO;
+    log_debug ("%s: the list of page ranges %s", http_object_name (m->object),
+               cloud_status_string (status));
+  } while (err == 0 && marker.len > 0 && !extent_list_full (l));
   buffer_fini (&marker);
-  return good;
+  return err;
 }
 
-/* Ask for the units [FIRST, END).  1: they are known, or the first of them;
- * 0: the server does not say; -1: there is no memory.
+/* Ask for the units [FIRST, END).  If that succeeds they are known, or the
+ * first of them.  As ask_all.
  */
 static int
 ask (struct blob_map *m, uint64_t first, uint64_t end)
 {
   struct extent_list l;
-  bool good, set = false;
+  int err;
 
   extent_list_init (&l, first * UNIT_SIZE, unit_end (m, end - 1), false);
-  good = ask_all (m, &l);
-  if (good)
-    set = set_units (m, first, end, &l);
+  err = ask_all (m, &l);
+  if (err == 0 && !set_units (m, first, end, &l))
+    err = ENOMEM;
   extent_list_fini (&l);
-  return !good ? 0 : set ? 1 : -1;
+  return err;
 }
 
-/* The unit is data, as nobody knows. */
-static int
-give_up (struct blob_map *m, uint64_t index)
+static uint64_t
+now (void)
 {
-  struct extent_list none;
-  bool set;
+  return clock_coarse_ns () / CLOCK_MILLISECOND;
+}
+
+/* The units [FIRST, END) are data for a while, as nobody knows. */
+static void
+give_up (struct blob_map *m, uint64_t first, uint64_t end)
+{
+  const uint64_t again = now () + http_object_timeout (m->object);
 
   log_debug ("%s: the server does not tell the page ranges from %" PRIu64
-             " on: all is data there",
-             http_object_name (m->object), index * UNIT_SIZE);
-  extent_list_init (&none, index * UNIT_SIZE, unit_end (m, index), false);
-  set = set_units (m, index, index + 1, &none);
-  extent_list_fini (&none);
-  return set ? 0 : -1;
+             " to %" PRIu64 ": for now, all is data there",
+             http_object_name (m->object), first * UNIT_SIZE,
+             unit_end (m, end - 1));
+  for (; first < end; first++)
+    m->again[first] = again;
+}
+
+/* With the next, less or more is asked for. */
+static void
+set_span (struct blob_map *m, uint64_t span)
+{
+  m->span = span;
+  m->good = 0;
 }
 
 static struct unit *
@@ -271,22 +294,26 @@ known (struct blob_map *m, uint64_t index)
   return atomic_load_explicit (&m->unit[index], memory_order_acquire);
 }
 
-/* Make INDEX known.  0, or -1 if there is no memory. */
+/* Make INDEX known, if the server tells.  0, or -1 if there is no memory. */
 static int
 find_out (struct blob_map *m, uint64_t index)
 {
   LOCK_SCOPE (&m->asking);
-  while (known (m, index) == NULL) {
+  while (known (m, index) == NULL && m->again[index] <= now ()) {
     uint64_t end = index + 1;
-    int r;
+    int err;
 
     while (end < m->nunits && end - index < m->span && known (m, end) == NULL)
       end++;
-    r = ask (m, index, end);
-    if (r == -1 || (r == 0 && m->span == 1))
-      return r == 0 ? give_up (m, index) : -1;
-    if (r == 0)
-      m->span = max_u64 (m->span / 4, 1);
+    err = ask (m, index, end);
+    if (err == ENOMEM)
+      return -1;
+    if ((err == ETIMEDOUT || err == EFBIG) && end - index > 1)
+      set_span (m, max_u64 ((end - index) / 4, 1));
+    else if (err != 0)
+      give_up (m, index, end);
+    else if (++m->good == GOOD_MOST)
+      set_span (m, min_u64 (2 * m->span, SPAN_MOST));
   }
   return 0;
 }
@@ -347,9 +374,10 @@ blob_map_extents (struct blob_map *m, uint64_t count, uint64_t offset,
       *err = ENOMEM;
       return -1;
     }
-    e = find (known (m, index), offset);
-    n = min_u64 (e->offset + e->count, end) - offset;
-    if (extent_list_add (out, n, e->type, err) == -1)
+    e = known (m, index) != NULL ? find (known (m, index), offset) : NULL;
+    n = min_u64 (e != NULL ? e->offset + e->count : unit_end (m, index), end) -
+        offset;
+    if (extent_list_add (out, n, e != NULL ? e->type : 0, err) == -1)
       return -1;
     offset += n;
   }

@@ -250,6 +250,8 @@ advice_of (const struct http_refusal *f, const struct cloud_error *e)
 {
   if (e->code[0] == '\0')
     return HTTP_AS_STATUS;
+  if (strcmp (e->code, "OperationTimedOut") == 0)
+    return HTTP_SLOW;
   return cloud_error_kind (e, f->status) == CLOUD_ERROR_BUSY ? HTTP_LATER :
                                                                HTTP_FOR_GOOD;
 }

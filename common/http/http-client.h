@@ -83,6 +83,7 @@ enum http_advice {
   HTTP_AS_STATUS, /* what the status says is all that is known */
   HTTP_AGAIN,     /* at once: it will be signed better */
   HTTP_LATER,     /* as with servers that are busy */
+  HTTP_SLOW,      /* the same; less would be done sooner */
   HTTP_FOR_GOOD,  /* it is an error */
 };
 
@@ -204,6 +205,9 @@ extern const char *http_object_version (const struct http_object *o);
  */
 extern uint64_t http_object_worth (const struct http_object *o);
 
+/* Milliseconds that a server may be silent for (the client's timeout). */
+extern uint32_t http_object_timeout (const struct http_object *o);
+
 /* Is it a page blob of Azure's, by its first answer? */
 extern bool http_object_is_page_blob (const struct http_object *o);
 
@@ -225,6 +229,11 @@ struct http_range {
    * starts at least; is tried only once, and is no error if it fails.
    */
   bool ahead;
+  /* It is no error if it fails, but it is tried as often as others, unless less
+   * would have to be asked for: ETIMEDOUT, the server took too long, or EFBIG,
+   * there is more than COUNT.
+   */
+  bool optional;
   /* The next N bytes, which are at R->received; that goes back if an
    * answer proves to be bad.  By who drives; must be quick.
    */

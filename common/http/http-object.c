@@ -227,6 +227,12 @@ http_object_worth (const struct http_object *o)
   return atomic_load_explicit (&o->worth, memory_order_relaxed);
 }
 
+uint32_t
+http_object_timeout (const struct http_object *o)
+{
+  return o->client->o.timeout;
+}
+
 bool
 http_object_is_page_blob (const struct http_object *o)
 {

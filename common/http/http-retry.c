@@ -35,6 +35,10 @@ give_up (const struct http_transfer *t, const char *why, int error)
 
   if (t->answer.status != 0)
     snprintf (status, sizeof status, " (status %d)", t->answer.status);
+  if (r->optional) {
+    log_debug ("%s: %s%s", name, why, status);
+    return error;
+  }
   if (r->ahead)
     log_debug ("%s: reading ahead: %s%s", name, why, status);
   else if (!r->object->pinned || r->whole)
@@ -228,6 +232,10 @@ broken (struct http_transfer *t, CURLcode code, int *err)
     t->message[0] != '\0' ? t->message : curl_easy_strerror (code);
 
   t->answer.status = 0;
+  if (t->range->optional && code == CURLE_OPERATION_TIMEDOUT) {
+    *err = give_up (t, why, ETIMEDOUT);
+    return 0;
+  }
   if (!is_final (t, code))
     return again (t, why, err);
   *err = give_up (t, why, code == CURLE_OUT_OF_MEMORY ? ENOMEM : EIO);
@@ -271,7 +279,11 @@ refused (struct http_transfer *t, enum http_verdict v, int *err)
     t->range->due = 0;
     return 1;
   }
-  if (advice == HTTP_LATER ||
+  if (t->range->optional && (advice == HTTP_SLOW || v == HTTP_OTHER_LENGTH)) {
+    *err = give_up (t, why, advice == HTTP_SLOW ? ETIMEDOUT : EFBIG);
+    return 0;
+  }
+  if (advice == HTTP_LATER || advice == HTTP_SLOW ||
       (advice == HTTP_AS_STATUS && http_verdict_is_passing (v)))
     return again (t, why, err);
   *err = give_up (t, why, http_verdict_errno (v));

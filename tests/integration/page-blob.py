@@ -5,7 +5,9 @@
 # /FAULT/account/container/blob is of SIZE bytes, with data in some pages,
 # "data (offset)" telling which bytes.  Lists of page ranges come in parts
 # of at most 5.  The fault "narrow" fails lists of more than 4 GiB, as those
-# that take too long; "silent" fails all; "wild" tells ranges out of order;
+# that take too long; "silent" fails all; "hiccup" fails the first four, and
+# "outage" all for two seconds from the first on, as a server that has a
+# problem; "wild" tells ranges out of order;
 # "none" is none; "changed" has another ETag from the first list on.
 # Each list is a line of the log.
 
@@ -14,6 +16,7 @@ import os
 import random
 import re
 import sys
+import time
 import urllib.parse
 
 log = open(sys.argv[2], "a", buffering=1)
@@ -33,6 +36,8 @@ def make_ranges():
 
 ranges = make_ranges()
 etag = '"0x1"'
+lists = 0
+first_list = None
 
 
 def has_data(start, end):
@@ -67,6 +72,16 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
+    def lists_so_far(self):
+        global lists
+        lists += 1
+        return lists
+
+    def seconds_so_far(self):
+        global first_list
+        first_list = first_list or time.monotonic()
+        return time.monotonic() - first_list
+
     def page_list(self, fault, query, start, end):
         global etag
         first = int(query.get("marker", ["0"])[0])
@@ -77,6 +92,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
             etag = '"0x2"'
         if fault == "silent" or (fault == "narrow" and end - start > 4 * GIB):
             self.answer(500, b"<Error><Code>OperationTimedOut</Code></Error>")
+            return
+        if (fault == "hiccup" and self.lists_so_far() <= 4) or \
+           (fault == "outage" and self.seconds_so_far() < 2):
+            self.answer(500, b"<Error><Code>InternalError</Code></Error>")
             return
         if fault == "wild":
             part = part[::-1]

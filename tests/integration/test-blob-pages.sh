@@ -66,7 +66,25 @@ check none True
 check narrow True
 grep -q "^0 $(( 4 << 30 )) 0" "$tmp/lists" || fail "$(<"$tmp/lists")"
 check silent False
+# Some failures are no reason to ask for less, or to forget about holes.
+check hiccup True
+(( $(grep -c ' 0$' "$tmp/lists") == 4 + 2 )) || fail "$(<"$tmp/lists")"
 check wild False
+
+# What the server did not tell is asked for again, after a while.
+start_nbdkit "$tmp/sock" blob readahead=0 retries=0 timeout=1 \
+             "http://127.0.0.1:$(<"$tmp/port")/outage/account/c/blob"
+client "$tmp/sock" <<PYTHON
+import time
+data = [tuple(map(int, l.split())) for l in open("$tmp/ranges")]
+def holes():
+    return sum(n for n, kind in extents(1 << 30, 0) if kind)
+assert holes() == 0
+time.sleep(3.1)
+want = (1 << 30) - sum(min(b, 1 << 30) - a for a, b in data if a < 1 << 30)
+assert holes() == want > 0, (holes(), want)
+PYTHON
+stop_nbdkit "$tmp/sock"
 
 # Another version of the blob has other ranges.
 start_nbdkit "$tmp/sock" blob readahead=0 \

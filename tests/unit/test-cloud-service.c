@@ -182,7 +182,7 @@ static const struct {
     "404 NoSuchKey: there is no such object" },
   { 503, "http://h/a/b/c", "", BODY ("SlowDown"), HTTP_LATER,
     "503 SlowDown: the server is busy" },
-  { 500, "http://h/a/b/c", "OperationTimedOut", "", HTTP_LATER,
+  { 500, "http://h/a/b/c", "OperationTimedOut", "", HTTP_SLOW,
     "500 OperationTimedOut: the server was too slow" },
   { 403, "https://h/a/b/c?" EXPIRED, "", "", HTTP_AS_STATUS,
     "403: access is denied: the signature in the URL has expired" },
