@@ -243,6 +243,8 @@ read_error (const struct http_refusal *f, struct cloud_error *e)
   if (f->size > 0)
     cloud_error_read (f->body, f->size, e);
   cloud_error_add_code (e, f->code);
+  if (e->code[0] != '\0')
+    cloud_error_add_region (e, f->region);
 }
 
 static enum http_advice

@@ -150,6 +150,10 @@ on_end (void *opaque, unsigned depth, const char *name, const char *text)
     copy_word (e->code, sizeof e->code, text);
   else if (strcmp (name, "RequestId") == 0)
     copy_word (e->request_id, sizeof e->request_id, text);
+  else if (strcmp (name, "Region") == 0)
+    copy_word (e->region, sizeof e->region, text);
+  else if (strcmp (name, "Endpoint") == 0)
+    copy_word (e->endpoint, sizeof e->endpoint, text);
   else if (strcmp (name, "Message") == 0) {
     if (id != NULL)
       copy_word (e->request_id, sizeof e->request_id,
@@ -181,6 +185,13 @@ cloud_error_add_code (struct cloud_error *e, const char *code)
 {
   if (e->code[0] == '\0')
     copy_word (e->code, sizeof e->code, code);
+}
+
+void
+cloud_error_add_region (struct cloud_error *e, const char *region)
+{
+  if (e->region[0] == '\0')
+    copy_word (e->region, sizeof e->region, region);
 }
 
 /* The code says more than the status; without it, the status must do. */
@@ -231,6 +242,10 @@ cloud_error_format (const struct cloud_error *e, unsigned http_status,
     buffer_printf (out, ": %s", m.text);
   else if (e->message[0] != '\0')
     buffer_printf (out, ": %s", e->message);
+  if (e->region[0] != '\0')
+    buffer_printf (out, ": it is in the region %s", e->region);
+  if (e->endpoint[0] != '\0')
+    buffer_printf (out, ": it is at %s", e->endpoint);
   if (e->request_id[0] != '\0')
     buffer_printf (out, " (request %s)", e->request_id);
 }

@@ -30,7 +30,9 @@ enum cloud_error_kind {
 struct cloud_error {
   char code[64];       /* letters, digits, "." and "-" */
   char message[256];   /* one line, without secrets */
-  char request_id[64]; /* as code */
+  char request_id[64]; /* as code; so are the next */
+  char region[64];     /* where it is, if it is not here */
+  char endpoint[256];
 };
 
 /* Read a body, or its first CLOUD_ERROR_MAX bytes.  If it is not CLOUD_OK,
@@ -41,6 +43,9 @@ extern enum cloud_status cloud_error_read (const void *body, size_t n,
 
 /* CODE is of a header: it counts where the body had none. */
 extern void cloud_error_add_code (struct cloud_error *e, const char *code);
+
+/* The same of a region. */
+extern void cloud_error_add_region (struct cloud_error *e, const char *region);
 
 /* What kind of refusal it is, of an answer of that HTTP status. */
 extern enum cloud_error_kind cloud_error_kind (const struct cloud_error *e,

@@ -117,6 +117,8 @@ http_answer_line (struct http_answer *a, const char *line, size_t n,
     a->page_blob = value_is (&f, "PageBlob");
   else if (http_field_is (&f, "x-ms-error-code"))
     copy (a->code, sizeof a->code, &f);
+  else if (http_field_is (&f, "x-amz-bucket-region"))
+    copy (a->region, sizeof a->region, &f);
   else if (http_field_is (&f, "retry-after"))
     a->has_retry_after =
       http_retry_after_parse (f.value, f.value_length, now, &a->retry_after) ==

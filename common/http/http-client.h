@@ -65,12 +65,13 @@ struct http_message {
   uint64_t mark; /* the signer's own: comes back with a refusal */
 };
 
-/* An answer of 400 or more. */
+/* An answer of 400 or more, or a redirect to nowhere. */
 struct http_refusal {
   const char *url;
   unsigned status;
-  const char *code; /* x-ms-error-code, or "" */
-  const void *body; /* its first SIZE bytes, at most HTTP_REFUSAL_MAX */
+  const char *code;   /* x-ms-error-code, or "" */
+  const char *region; /* x-amz-bucket-region, or "" */
+  const void *body;   /* its first SIZE bytes, at most HTTP_REFUSAL_MAX */
   size_t size;
   bool has_date;
   int64_t date;  /* seconds since 1970, by the server's clock */

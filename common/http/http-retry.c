@@ -119,15 +119,24 @@ move (struct http_range *r, struct http_place *to)
   r->due = 0;
 }
 
+/* NULL: the server did not say where. */
+static const char *
+redirect_url (const struct http_transfer *t)
+{
+  char *url = NULL;
+
+  curl_easy_getinfo (t->easy, CURLINFO_REDIRECT_URL, &url);
+  return url;
+}
+
 static int
 redirect (struct http_transfer *t, int *err)
 {
   struct http_range *r = t->range;
+  const char *url = redirect_url (t);
   struct http_place *to;
-  char *url = NULL;
 
-  curl_easy_getinfo (t->easy, CURLINFO_REDIRECT_URL, &url);
-  if (t->client->o.no_redirects || url == NULL)
+  if (t->client->o.no_redirects)
     *err = give_up (t, http_verdict_string (HTTP_REDIRECT), EIO);
   else if (r->redirects++ == HTTP_REDIRECTS_MAX)
     *err = give_up (
@@ -259,6 +268,7 @@ refused (struct http_transfer *t, enum http_verdict v, int *err)
   const struct http_refusal f = { .url = t->range->place->url,
                                   .status = a->status,
                                   .code = a->code,
+                                  .region = a->region,
                                   .body = t->refusal,
                                   .size = t->refusal_size,
                                   .has_date = a->has_date,
@@ -269,7 +279,7 @@ refused (struct http_transfer *t, enum http_verdict v, int *err)
   enum http_advice advice = HTTP_AS_STATUS;
 
   if (o->service != NULL && o->service->refused != NULL && t->trusted &&
-      a->status >= 400)
+      a->status >= 300)
     advice = o->service->refused (o->service_opaque, &f, text, sizeof text);
   if (text[0] != '\0') {
     explain (t);
@@ -295,7 +305,7 @@ bad_answer (struct http_transfer *t, int *err)
 {
   const enum http_verdict v = t->verdict;
 
-  if (v == HTTP_REDIRECT)
+  if (v == HTTP_REDIRECT && redirect_url (t) != NULL)
     return redirect (t, err);
   if ((v == HTTP_UNAUTHORIZED || v == HTTP_FORBIDDEN || v == HTTP_NOT_FOUND ||
        v == HTTP_GONE) &&

@@ -298,6 +298,8 @@ respond (struct connection *c)
     a.status = 416;
   if (a.status == 429)
     a.extra = "Retry-After: 1\r\n";
+  if (a.status == 301)
+    a.extra = "x-amz-bucket-region: eu-west-1\r\n";
   a.last = min_u64 (a.last, s->size - 1);
   if (a.status == 206)
     spoil (&a, fault, s);

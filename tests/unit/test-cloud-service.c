@@ -184,6 +184,18 @@ static const struct {
     "503 SlowDown: the server is busy" },
   { 500, "http://h/a/b/c", "OperationTimedOut", "", HTTP_SLOW,
     "500 OperationTimedOut: the server was too slow" },
+  { 301, "http://h/b/c", "",
+    "<Error><Code>PermanentRedirect</Code><Endpoint>b.s3.eu-west-1.amazonaws."
+    "com</Endpoint></Error>",
+    HTTP_FOR_GOOD,
+    "301 PermanentRedirect: the bucket is elsewhere: it is in the region "
+    "of-the-header: it is at b.s3.eu-west-1.amazonaws.com" },
+  { 400, "http://h/b/c", "",
+    "<Error><Code>AuthorizationHeaderMalformed</Code><Region>eu-west-1"
+    "</Region></Error>",
+    HTTP_FOR_GOOD,
+    "400 AuthorizationHeaderMalformed: the region is wrong: it is in the "
+    "region eu-west-1" },
   { 403, "https://h/a/b/c?" EXPIRED, "", "", HTTP_AS_STATUS,
     "403: access is denied: the signature in the URL has expired" },
   { 403, "http://h/a/b/c?" SAS "&spr=https", "AuthenticationFailed", "",
@@ -204,6 +216,9 @@ START_TEST (refusals)
   const struct http_refusal f = { .url = answers[_i].url,
                                   .status = answers[_i].status,
                                   .code = answers[_i].code,
+                                  .region = answers[_i].status == 301 ?
+                                              "of-the-header" :
+                                              "",
                                   .body = answers[_i].body,
                                   .size = strlen (answers[_i].body) };
   char why[512];
@@ -224,6 +239,7 @@ START_TEST (clocks)
   struct cloud_service *s = cloud_service_create (&o);
   struct http_client_options co = { .service = NULL };
   struct http_refusal f = { .url = "http://h/b/k",
+                            .region = "",
                             .status = 403,
                             .code = "",
                             .body = BODY ("RequestTimeTooSkewed"),

@@ -334,6 +334,25 @@ START_TEST (asks_again_where_it_is)
 }
 END_TEST
 
+static enum http_advice
+tells_region (void *opaque, const struct http_refusal *f, char *why,
+              size_t size)
+{
+  snprintf (why, size, "%u %s", f->status, f->region);
+  return HTTP_FOR_GOOD;
+}
+
+/* A redirect that says where only to who knows the service. */
+START_TEST (redirects_nowhere)
+{
+  rig.o.service = &(const struct http_service){ .refused = tells_region };
+  rig_fault (&rig, HTTP_FAULT_STATUS + 301, 1);
+  rig_open (&rig, http_server_url (rig.server));
+  ck_assert_ptr_null (rig.object);
+  ck_assert (log_memory_contains ("301 eu-west-1"));
+}
+END_TEST
+
 START_TEST (redirects_refused)
 {
   http_server_set (rig.server, sends_elsewhere, NULL);
@@ -523,6 +542,7 @@ main (void)
     redirects,
     asks_again_where_it_is,
     redirects_refused,
+    redirects_nowhere,
     signatures,
     signatures_stay,
     refusals,
