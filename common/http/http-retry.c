@@ -233,6 +233,16 @@ is_final (const struct http_transfer *t, CURLcode code)
   }
 }
 
+/* Of a tunnel, this does not come as an answer. */
+static bool
+is_refused_by_proxy (const struct http_transfer *t)
+{
+  long status = 0;
+
+  curl_easy_getinfo (t->easy, CURLINFO_HTTP_CONNECTCODE, &status);
+  return status == 407;
+}
+
 /* It did not come to a whole answer. */
 static int
 broken (struct http_transfer *t, CURLcode code, int *err)
@@ -241,6 +251,11 @@ broken (struct http_transfer *t, CURLcode code, int *err)
     t->message[0] != '\0' ? t->message : curl_easy_strerror (code);
 
   t->answer.status = 0;
+  if (is_refused_by_proxy (t)) {
+    *err = give_up (t, http_verdict_string (HTTP_PROXY_AUTH),
+                    http_verdict_errno (HTTP_PROXY_AUTH));
+    return 0;
+  }
   if (t->range->optional && code == CURLE_OPERATION_TIMEDOUT) {
     *err = give_up (t, why, ETIMEDOUT);
     return 0;

@@ -5,7 +5,8 @@
 # Passes on requests with a whole URL (GET http://...) and tunnels
 # (CONNECT), on the loopback only, and demands the user and password if
 # there is one.  Each request is a line "METHOD URL RANGE BYTES" of the log,
-# BYTES being those of the answer's body; of a tunnel, "CONNECT HOST:PORT".
+# BYTES being those of the answer's body; of a tunnel, "CONNECT HOST:PORT"; of
+# one without the password, "REFUSED URL".
 
 import base64
 import http.client
@@ -45,6 +46,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         given = self.headers["Proxy-Authorization"]
         want = wanted and "Basic " + base64.b64encode(wanted.encode()).decode()
         if given != want:
+            log.write(f"REFUSED {self.path}\n")
             self.send_response(407)
             self.send_header("Proxy-Authenticate", 'Basic realm="x"')
         elif not netloc.startswith("127.0.0.1:"):

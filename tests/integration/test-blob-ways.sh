@@ -53,7 +53,11 @@ user=(proxy="$proxy" proxy-user=a proxy-password=+"$tmp/pass")
 served "$http/disk" "${user[@]}"
 served "$https/disk" "${tls[@]}" "${user[@]}"
 refused 'the proxy wants a password' "$http/disk" proxy="$proxy"
-refused 'CONNECT' "$https/disk" "${tls[@]}" proxy="$proxy" retries=0
+refused 'the proxy wants a password' "$https/disk" "${tls[@]}" proxy="$proxy"
+: >"$tmp/proxy.log"
+refused 'the proxy wants a password' "$https/disk" "${tls[@]}" proxy="$proxy" \
+        proxy-user=a proxy-password=+"$tmp/wrong"
+(( $(grep -c REFUSED "$tmp/proxy.log") == 1 )) || fail "$(<"$tmp/proxy.log")"
 refused 'the proxy wants a password' "$http/disk" proxy="$proxy" proxy-user=a \
         proxy-password=+"$tmp/wrong"
 stop_proxy
