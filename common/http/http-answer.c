@@ -34,12 +34,33 @@ status_line (const char *line, size_t n, int *status)
   return true;
 }
 
+/* Without control characters, if it fits, or nothing. */
 static void
 copy (char *to, size_t size, const struct http_field *f)
 {
-  if (f->value_length < size &&
-      memchr (f->value, '\0', f->value_length) == NULL)
+  for (size_t i = 0; i < f->value_length; i++) {
+    const unsigned char c = f->value[i];
+
+    if (c < ' ' || c == 0x7f)
+      return;
+  }
+  if (f->value_length < size)
     snprintf (to, size, "%.*s", (int) f->value_length, f->value);
+}
+
+/* What goes into messages: a word of letters and digits, or nothing, as it may
+ * be anything, of control characters or secrets.
+ */
+static void
+copy_word (char *to, size_t size, const struct http_field *f)
+{
+  for (size_t i = 0; i < f->value_length; i++) {
+    const char c = f->value[i], l = c | 0x20;
+
+    if (!(l >= 'a' && l <= 'z') && !(c >= '0' && c <= '9') && c != '-')
+      return;
+  }
+  copy (to, size, f);
 }
 
 static void
@@ -116,9 +137,9 @@ http_answer_line (struct http_answer *a, const char *line, size_t n,
   else if (http_field_is (&f, "x-ms-blob-type"))
     a->page_blob = value_is (&f, "PageBlob");
   else if (http_field_is (&f, "x-ms-error-code"))
-    copy (a->code, sizeof a->code, &f);
+    copy_word (a->code, sizeof a->code, &f);
   else if (http_field_is (&f, "x-amz-bucket-region"))
-    copy (a->region, sizeof a->region, &f);
+    copy_word (a->region, sizeof a->region, &f);
   else if (http_field_is (&f, "retry-after"))
     a->has_retry_after =
       http_retry_after_parse (f.value, f.value_length, now, &a->retry_after) ==

@@ -51,7 +51,7 @@ struct http_answer {
   bool has_date;        /* which is only looked for in refusals */
   int64_t date;         /* seconds since 1970, by the server's clock */
   bool page_blob;       /* x-ms-blob-type says so */
-  char code[64];        /* of an error: x-ms-error-code; or "" */
+  char code[64];        /* of an error: x-ms-error-code; a word, or "" */
   char region[64];      /* the same of x-amz-bucket-region */
   struct http_validators validators;
 };

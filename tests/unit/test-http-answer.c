@@ -7,6 +7,7 @@
 #include <config.h>
 
 #include <check.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/align.h"
@@ -162,6 +163,42 @@ START_TEST (validators)
 }
 END_TEST
 
+/* Only what is a word gets into messages. */
+START_TEST (words)
+{
+  static const struct {
+    const char *value, *taken;
+  } cases[] = {
+    { "BlobNotFound", "BlobNotFound" },
+    { "Md5Mismatch", "Md5Mismatch" },
+    { "Bad\033[31m", "" },
+    { "Bad\r", "Bad" }, /* is white space */
+    { "sig=c2VjcmV0", "" },
+    { "two words", "" },
+    { "caf\303\251", "" },
+    { "", "" },
+  };
+  char line[100];
+
+  for (size_t i = 0; i < ARRAY_SIZE (cases); i++) {
+    struct http_answer a;
+
+    snprintf (line, sizeof line, "HTTP/1.1 404 x\r\nx-ms-error-code: %s\r\n",
+              cases[i].value);
+    a = answer (line);
+    ck_assert_str_eq (a.code, cases[i].taken);
+    snprintf (line, sizeof line,
+              "HTTP/1.1 301 x\r\nx-amz-bucket-region: %s\r\n", cases[i].value);
+    a = answer (line);
+    ck_assert_str_eq (a.region, cases[i].taken);
+  }
+  /* Nor do control characters of others. */
+  ck_assert_str_eq (answer (PART "ETag: \"\033\"\r\n").validators.etag, "");
+  ck_assert_str_eq (
+    answer (PART "Last-Modified: \033[1m\r\n").validators.last_modified, "");
+}
+END_TEST
+
 START_TEST (statuses)
 {
   static const struct {
@@ -215,8 +252,8 @@ END_TEST
 int
 main (void)
 {
-  const TTest *const tests[] = { pinned,     whole,    first_answer,
-                                 validators, statuses, the_rest };
+  const TTest *const tests[] = { pinned, whole,    first_answer, validators,
+                                 words,  statuses, the_rest };
 
   return test_main ("http-answer", tests, ARRAY_SIZE (tests));
 }
