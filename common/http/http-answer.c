@@ -262,6 +262,20 @@ http_answer_judge (const struct http_answer *a, const struct http_question *q)
     return HTTP_CHANGED;
   case 416:
     return judge_outside (a, q);
+  case 402:
+    return HTTP_PAYMENT;
+  case 405:
+    return HTTP_METHOD;
+  case 406:
+    return HTTP_NOT_ACCEPTABLE;
+  case 409:
+    return HTTP_CONFLICT;
+  case 418:
+    return HTTP_TEAPOT;
+  case 421:
+    return HTTP_MISDIRECTED;
+  case 451:
+    return HTTP_LEGAL;
   case 408:
   case 429:
     return HTTP_TOO_MANY;
@@ -310,6 +324,18 @@ static const struct meaning {
                      EIO },
   [HTTP_TOO_MANY] = { "the server is asked too much", EIO, true },
   [HTTP_SERVER_ERROR] = { "the server failed", EIO, true },
+  [HTTP_PAYMENT] = { "the server wants to be paid", EPERM },
+  [HTTP_METHOD] = { "the server does not permit reading (GET) there", EINVAL },
+  [HTTP_NOT_ACCEPTABLE] = { "the server does not have the file uncompressed",
+                            EINVAL },
+  [HTTP_CONFLICT] = { "the file is in a state in which it cannot be read",
+                      EIO },
+  [HTTP_TEAPOT] = { "the server refuses, as some do to programs, or to too "
+                    "many requests",
+                    EPERM },
+  [HTTP_MISDIRECTED] = { "this is not the server of that name", EIO },
+  [HTTP_LEGAL] = { "the server may not send the file, for legal reasons",
+                   EPERM },
   [HTTP_UNEXPECTED] = { "the answer makes no sense here", EIO },
 };
 

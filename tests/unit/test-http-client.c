@@ -137,7 +137,14 @@ static const struct {
   { HTTP_FAULT_STATUS + 410, "gone from the server", ENOENT },
   { HTTP_FAULT_STATUS + 412, "was changed on the server", ESTALE },
   { HTTP_FAULT_STATUS + 416, "outside of the file", EIO },
-  { HTTP_FAULT_STATUS + 418, "makes no sense here", EIO },
+  { HTTP_FAULT_STATUS + 402, "the server wants to be paid", EPERM },
+  { HTTP_FAULT_STATUS + 405, "the server does not permit rea", EINVAL },
+  { HTTP_FAULT_STATUS + 406, "the server does not have the f", EINVAL },
+  { HTTP_FAULT_STATUS + 409, "the file is in a state in whic", EIO },
+  { HTTP_FAULT_STATUS + 418, "the server refuses, as some do", EPERM },
+  { HTTP_FAULT_STATUS + 421, "this is not the server of that", EIO },
+  { HTTP_FAULT_STATUS + 451, "the server may not send the fi", EPERM },
+  { HTTP_FAULT_STATUS + 499, "makes no sense here", EIO },
 };
 
 START_TEST (failures)
