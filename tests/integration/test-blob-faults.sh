@@ -32,7 +32,7 @@ done
 
 # Slow ones, a few times.
 for fault in stall trickle retry-after; do
-    start_nbdkit "${server[@]}" "$faulty/$fault/5/disk"
+    start_nbdkit "${server[@]}" readahead=0 "$faulty/$fault/5/disk"
     client "$tmp/sock" <<PYTHON
 want = open("$tmp/disk", "rb").read()
 for at in range(4096, 4 * 50000, 50000):
@@ -40,6 +40,19 @@ for at in range(4096, 4 * 50000, 50000):
 PYTHON
     stop_nbdkit "$tmp/sock"
 done
+
+# What was refused with Retry-After: 1 is asked for again a second later.
+python3 - "$tmp/faulty.port.asked" <<'PYTHON'
+import sys
+asked = [l.split() for l in open(sys.argv[1])]
+n = 0
+for i, (at, fault, first, _) in enumerate(asked):
+    if fault == "retry-after":
+        n += 1
+        again = next(float(a[0]) for a in asked[i + 1:] if a[2] == first)
+        assert again - float(at) >= 0.99, (first, again - float(at))
+assert n > 0
+PYTHON
 
 # Sixteen clients for some seconds, and faults of all kinds.
 start_nbdkit "${server[@]}" "$faulty/random/9/disk"

@@ -39,6 +39,7 @@ struct http_server {
   http_server_choose choose;
   void *opaque;
   char etag[64], date[64], redirect[512];
+  unsigned retry_after;
 };
 
 struct connection {
@@ -284,6 +285,9 @@ respond (struct connection *c)
   snprintf (date, sizeof date, "%s", s->date);
   if (fault == HTTP_FAULT_REDIRECT)
     snprintf (extra, sizeof extra, "Location: %s\r\n", s->redirect);
+  if ((fault == HTTP_FAULT_STATUS + 429 || fault == HTTP_FAULT_STATUS + 503) &&
+      s->retry_after > 0)
+    snprintf (extra, sizeof extra, "Retry-After: %u\r\n", s->retry_after);
   pthread_mutex_unlock (&s->lock);
 
   if (fault == HTTP_FAULT_CLOSE)
@@ -296,8 +300,6 @@ respond (struct connection *c)
     a.status = 412;
   else if (a.status == 206 && a.first >= s->size)
     a.status = 416;
-  if (a.status == 429)
-    a.extra = "Retry-After: 1\r\n";
   if (a.status == 301)
     a.extra = "x-amz-bucket-region: eu-west-1\r\n";
   a.last = min_u64 (a.last, s->size - 1);
@@ -426,6 +428,14 @@ http_server_date (struct http_server *s, const char *date)
 {
   pthread_mutex_lock (&s->lock);
   snprintf (s->date, sizeof s->date, "%s", date);
+  pthread_mutex_unlock (&s->lock);
+}
+
+void
+http_server_retry_after (struct http_server *s, unsigned seconds)
+{
+  pthread_mutex_lock (&s->lock);
+  s->retry_after = seconds;
   pthread_mutex_unlock (&s->lock);
 }
 

@@ -59,6 +59,11 @@ extern void http_server_etag (struct http_server *s, const char *etag);
 /* The date of the last change from now on; "", as at first, is none. */
 extern void http_server_date (struct http_server *s, const char *date);
 
+/* What statuses 429 and 503 say in Retry-After, in seconds; 0, as at first, is
+ * nothing.
+ */
+extern void http_server_retry_after (struct http_server *s, unsigned seconds);
+
 /* Where redirects lead. */
 extern void http_server_redirect (struct http_server *s, const char *url);
 

@@ -98,8 +98,6 @@ START_TEST (retries)
   ck_assert_uint_eq (log_memory_errors (), 0);
   if (passing[_i] != HTTP_FAULT_CLOSE) /* libcurl itself tries again then */
     ck_assert (log_memory_contains (": again in "));
-  if (passing[_i] == HTTP_FAULT_STATUS + 429)
-    return; /* would take a second more */
   /* More often than it is tried. */
   log_memory_clear ();
   rig_fault (&rig, passing[_i], 100);
