@@ -250,6 +250,7 @@ struct http_range {
   struct http_place *place; /* where it is asked for */
   unsigned tries, redirects, signs;
   bool went_back; /* from a redirect to the URL itself */
+  bool at_once;   /* has been tried again so */
   int64_t due;    /* not before this time */
 };
 

@@ -243,6 +243,24 @@ is_refused_by_proxy (const struct http_transfer *t)
   return status == 407;
 }
 
+/* Did the connection end before a byte of the answer came?  Servers close those
+ * that have had their share of requests, or when they are to end themselves.
+ */
+static bool
+has_died (const struct http_transfer *t, CURLcode code)
+{
+  switch (code) {
+  case CURLE_GOT_NOTHING:
+  case CURLE_HTTP2:
+  case CURLE_HTTP2_STREAM:
+  case CURLE_RECV_ERROR:
+  case CURLE_SEND_ERROR:
+    return t->since == 0;
+  default:
+    return false;
+  }
+}
+
 /* It did not come to a whole answer. */
 static int
 broken (struct http_transfer *t, CURLcode code, int *err)
@@ -259,6 +277,13 @@ broken (struct http_transfer *t, CURLcode code, int *err)
   if (t->range->optional && code == CURLE_OPERATION_TIMEDOUT) {
     *err = give_up (t, why, ETIMEDOUT);
     return 0;
+  }
+  if (has_died (t, code) && !t->range->at_once) {
+    t->range->at_once = true;
+    t->range->due = 0;
+    log_debug ("%s: %s: again at once", http_object_name (t->range->object),
+               why);
+    return 1;
   }
   if (!is_final (t, code))
     return again (t, why, err);

@@ -38,7 +38,8 @@ make_ca () {
 }
 
 # start_nginx: the folder $tmp/www, at $http and, with TLS and HTTP/2, at
-# $https.  What was asked for is in $tmp/access.log.
+# $https.  What was asked for is in $tmp/access.log.  After so many as
+# $nginx_requests it closes a connection.
 start_nginx () {
     local plain tls try user=
     [[ -e $tmp/ca.pem ]] || make_ca
@@ -55,7 +56,7 @@ http {
     client_body_temp_path $tmp/body; proxy_temp_path $tmp/proxy;
     fastcgi_temp_path $tmp/fastcgi; uwsgi_temp_path $tmp/uwsgi;
     scgi_temp_path $tmp/scgi;
-    keepalive_requests 100000;
+    keepalive_requests ${nginx_requests:-100000};
     server {
         listen 127.0.0.1:$plain; listen 127.0.0.1:$tls ssl http2;
         listen unix:$tmp/nginx.sock;

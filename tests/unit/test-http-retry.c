@@ -120,6 +120,30 @@ START_TEST (retry_after)
 }
 END_TEST
 
+/* A connection that dies before it answers says nothing of the server's load.
+ * (After the first one, libcurl tries again itself.)
+ */
+START_TEST (at_once)
+{
+  rig.o.retry_delay = 5000;
+  rig_open_good (&rig);
+  rig_fault (&rig, HTTP_FAULT_CLOSE, 2);
+  ck_assert_int_eq (rig_read (&rig, 0, 1000, 1000), 0);
+  ck_assert_uint_eq (http_server_requests (rig.server), 1 + 3);
+  ck_assert_uint_lt (gap (2), 3000);
+  /* But that is no way to go on. */
+  rig.o.retry_delay = BASE;
+  rig.o.retries = 2;
+  rig_close (&rig);
+  rig_open_good (&rig);
+  log_memory_clear ();
+  rig_fault (&rig, HTTP_FAULT_CLOSE, 100);
+  ck_assert_int_eq (rig_read (&rig, 0, 1000, 1000), EIO);
+  ck_assert (log_memory_contains (": again at once"));
+  ck_assert (log_memory_contains (": again in "));
+}
+END_TEST
+
 static void
 waits_in_vain (void *opaque, unsigned index)
 {
@@ -156,5 +180,6 @@ main (void)
   tcase_add_test (c, by_chance);
   tcase_add_loop_test (c, retry_after, 0, 2);
   tcase_add_test (c, a_minute_at_most);
+  tcase_add_test (c, at_once);
   return test_run (suite);
 }
