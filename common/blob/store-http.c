@@ -197,3 +197,24 @@ store_http_id (struct store *s, struct uuid *id)
   id->b[8] = (id->b[8] & 0x3f) | 0x80;
   return *parts[1] != '\0';
 }
+
+struct store *
+store_http_identify (struct store *disk, const struct uuid *id)
+{
+  static const char own[] = ", disk-id=";
+  const char *description = disk->description;
+  const char *end = strstr (description, own);
+  const size_t n =
+    end != NULL ? (size_t) (end - description) : strlen (description);
+  char text[UUID_STRLEN + 1];
+
+  disk->info.has_id = true;
+  disk->info.id = *id;
+  uuid_format (id, text);
+  if (store_describe (disk, "%.*s%s%s", (int) n, description, own, text) == 0)
+    return disk;
+  log_error ("http: %m");
+  store_close (disk);
+  errno = ENOMEM;
+  return NULL;
+}

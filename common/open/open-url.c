@@ -53,6 +53,22 @@ open_url (const char *url, const struct http_client_options *co,
   return s;
 }
 
+struct store *
+open_url_image (const char *url, const struct http_client_options *co,
+                enum image_format_id format, enum vhd_size_rule size_rule)
+{
+  const struct store_http_options so = STORE_HTTP_DEFAULTS;
+  struct store *s = open_url (url, co, &so);
+  struct uuid id;
+  bool has_id;
+
+  if (s == NULL)
+    return NULL;
+  has_id = store_http_id (s, &id);
+  s = image_alone_store (s, format, size_rule);
+  return s != NULL && has_id ? store_http_identify (s, &id) : s;
+}
+
 #else
 
 struct http_client_options
@@ -70,14 +86,11 @@ open_url (const char *url, const struct http_client_options *co,
   return NULL;
 }
 
-#endif
-
 struct store *
 open_url_image (const char *url, const struct http_client_options *co,
                 enum image_format_id format, enum vhd_size_rule size_rule)
 {
-  const struct store_http_options so = STORE_HTTP_DEFAULTS;
-  struct store *inner = open_url (url, co, &so);
-
-  return inner != NULL ? image_alone_store (inner, format, size_rule) : NULL;
+  return open_url (url, co, NULL);
 }
+
+#endif

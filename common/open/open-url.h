@@ -28,7 +28,9 @@ extern struct store *open_url (const char *url,
                                const struct http_client_options *co,
                                const struct store_http_options *so);
 
-/* The disk in an image of FORMAT; of O, the size rule counts.  The same. */
+/* The disk in an image of FORMAT.  Its id is that of this version of the
+ * file, whatever the image says of itself.  The same.
+ */
 extern struct store *open_url_image (const char *url,
                                      const struct http_client_options *co,
                                      enum image_format_id format,

@@ -198,21 +198,6 @@ forget (char *s)
   free (s);
 }
 
-/* A cache or a layer over S must not meet another version of the file, which
- * may have the same footer.
- */
-static int
-identify (struct store *s, const struct uuid *id)
-{
-  char text[UUID_STRLEN + 1];
-  const size_t n = strcspn (s->description, ",");
-
-  s->info.has_id = true;
-  s->info.id = *id;
-  uuid_format (id, text);
-  return store_describe (s, "%.*s, disk-id=%s", (int) n, s->description, text);
-}
-
 /* WHERE, which is forgotten; NULL is none. */
 static struct store *
 open_place (char *where)
@@ -227,11 +212,7 @@ open_place (char *where)
     return NULL;
   has_id = store_http_id (s, &id);
   s = open_format (s);
-  if (s == NULL || !has_id || identify (s, &id) == 0)
-    return s;
-  nbdkit_error ("%m");
-  store_close (s);
-  return NULL;
+  return s != NULL && has_id ? store_http_identify (s, &id) : s;
 }
 
 /* As it is asked for: with what the credentials add to it. */
