@@ -14,6 +14,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "blob/blob-impl.h"
+#include "http/http-query.h"
 
 /* Bytes that one reader has in use at once. */
 #define PIECE_SIZE (8u * 1024 * 1024)
@@ -179,6 +180,19 @@ add_to_hash (unsigned __int128 hash, const void *bytes, size_t n)
   return hash;
 }
 
+/* Two files may differ in their queries only. */
+static unsigned __int128
+add_query_to_hash (unsigned __int128 hash, const char *query)
+{
+  struct http_query q = http_query_begin (query);
+  const char *p;
+  size_t n;
+
+  while ((p = http_query_next (&q, &n)) != NULL)
+    hash = add_to_hash (add_to_hash (hash, "&", 1), p, n);
+  return hash;
+}
+
 bool
 store_http_id (struct store *s, struct uuid *id)
 {
@@ -191,6 +205,7 @@ store_http_id (struct store *s, struct uuid *id)
   for (unsigned i = 0; i < ARRAY_SIZE (parts); i++)
     hash = add_to_hash (hash, parts[i], strlen (parts[i]) + 1);
   hash = add_to_hash (hash, &size, sizeof size);
+  hash = add_query_to_hash (hash, http_object_query (to_blob (s)->object));
   for (unsigned i = 0; i < sizeof id->b; i++)
     id->b[i] = (uint8_t) (hash >> 8 * i);
   id->b[6] = (id->b[6] & 0x0f) | 0x80; /* version 8 of RFC 9562: our own way */

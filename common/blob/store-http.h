@@ -48,7 +48,8 @@ extern struct store *store_http_create (struct http_client *client,
 extern const char *store_http_version (struct store *s);
 
 /* The identity of what is in this version of the file, made of where it is,
- * its size and its version.  False if the server does not tell versions
+ * its size and its version; not of credentials that are in its URL
+ * (http-query.h).  False if the server does not tell versions
  * apart.
  */
 extern bool store_http_id (struct store *s, struct uuid *id);

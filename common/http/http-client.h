@@ -196,6 +196,9 @@ extern uint64_t http_object_size (const struct http_object *o);
 /* For messages: where the file is, without secrets. */
 extern const char *http_object_name (const struct http_object *o);
 
+/* What comes after the path of its URL, or "".  It may be a secret. */
+extern const char *http_object_query (const struct http_object *o);
+
 /* What tells this version of the file from others: a strong ETag, or a date,
  * after the weak ETag if there is one; or "" if the server says neither.
  */

@@ -246,6 +246,15 @@ http_object_name (const struct http_object *o)
 }
 
 const char *
+http_object_query (const struct http_object *o)
+{
+  const char *url = o->place->url;
+
+  url += strcspn (url, "?");
+  return *url == '?' ? url + 1 : url;
+}
+
+const char *
 http_object_version (const struct http_object *o)
 {
   return o->version;

@@ -31,6 +31,7 @@ nginx_locations="
     location /agent { alias $tmp/www/; if (\$http_user_agent != 'me/1') { return 403; } }
     location /moved { return 302 /disk.img; }
     location /plain { return 302 http://\$host:\$server_port/; }
+    location = /get { rewrite ^ /\$arg_f break; root $tmp/www; }
     location /whole { alias $tmp/www/; max_ranges 0; }
     location /unversioned { alias $tmp/www/; etag off; add_header Last-Modified ''; }"
 start_nginx
@@ -75,6 +76,16 @@ id_of () {
 id=$(id_of "$http/disk.vhd?sig=a")
 [[ $(id_of "$http/disk.vhd?sig=b") == "$id" ]] || fail "another id"
 [[ $(id_of "$http/looks" format=vhd1) != "$id" ]] || fail "the same id"
+# Also of files that only the query tells apart.
+for file in one two; do
+    random_file "$tmp/www/$file" 64K
+    touch -d @1000000000 "$tmp/www/$file"
+    served "$tmp/www/$file" "$http/get?f=$file"
+done
+id=$(id_of "$http/get?f=one&sv=1&sig=a")
+[[ $(id_of "$http/get?f=one&sv=2&sig=b") == "$id" ]] || fail "another id"
+[[ $(id_of "$http/get?f=two&sv=1&sig=a") != "$id" ]] || fail "the same id"
+id=$(id_of "$http/disk.vhd")
 touch -d '-1 day' "$tmp/www/disk.vhd"
 [[ $(id_of "$http/disk.vhd") != "$id" ]] || fail "the same id as before"
 
