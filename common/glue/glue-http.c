@@ -13,6 +13,7 @@
 #include "glue/glue-http.h"
 #include "glue/glue-params.h"
 #include "glue/glue-plugin.h"
+#include "http/http-header-file.h"
 #include "open/open-url.h"
 
 #define CONNECTIONS_MAX 256
@@ -40,6 +41,8 @@ enum param {
   P_PROXY_USER,
   P_PROXY_PASSWORD,
   P_UNIX_SOCKET_PATH,
+  P_IPRESOLVE,
+  P_RESOLVE,
   P_FOLLOWLOCATION,
   P_PROTOCOLS,
   P_TCP_KEEPALIVE,
@@ -72,6 +75,8 @@ static const struct glue_word param_words[] = {
   { "proxy-password", P_PROXY_PASSWORD },
   { "unix-socket-path", P_UNIX_SOCKET_PATH },
   { "unix_socket_path", P_UNIX_SOCKET_PATH },
+  { "ipresolve", P_IPRESOLVE },
+  { "resolve", P_RESOLVE },
   { "followlocation", P_FOLLOWLOCATION },
   { "protocols", P_PROTOCOLS },
   { "tcp-keepalive", P_TCP_KEEPALIVE },
@@ -97,7 +102,14 @@ static const struct glue_word param_words[] = {
   { "tlsv1.2", HTTP_TLS_1_2 },
   { "tlsv1.3", HTTP_TLS_1_3 },
   { NULL, -1 },
+}, ip_words[] = {
+  { "any", HTTP_IP_ANY },
+  { "v4", HTTP_IP_V4 },
+  { "v6", HTTP_IP_V6 },
+  { NULL, -1 },
 };
+
+#define MORE_THAN_ONCE (1u << P_HEADER | 1u << P_RESOLVE)
 
 void
 glue_http_init (struct glue_http *h)
@@ -145,23 +157,73 @@ set_bool (const char *key, const char *value, bool yes, bool *r)
   return b == -1 ? -1 : 0;
 }
 
+/* One more in a list of N strings that are owned elsewhere. */
 static int
-add_header (struct glue_http *h, const char *value)
+add (const char ***list, unsigned *n, const char *value)
 {
-  const char **list;
+  const char **l = realloc (*list, (*n + 1) * sizeof *l);
 
-  if (strchr (value, ':') == NULL || strpbrk (value, "\r\n") != NULL) {
-    nbdkit_error ("header= must be of the form NAME: VALUE");
-    return -1;
-  }
-  list = realloc (h->header, (h->o.nheaders + 1) * sizeof *list);
-  if (list == NULL) {
+  if (l == NULL) {
     nbdkit_error ("%m");
     return -1;
   }
-  h->o.header = h->header = list;
-  h->header[h->o.nheaders++] = value;
+  *list = l;
+  l[(*n)++] = value;
   return 0;
+}
+
+static int
+add_header_file (struct glue_http *h, const char *value)
+{
+  const char *path;
+  int r = take (h, nbdkit_absolute_path (value), &path);
+
+  if (r == 0)
+    r = add (&h->header_file, &h->o.nheader_files, path);
+  h->o.header_file = h->header_file;
+  return r;
+}
+
+static int
+add_header (struct glue_http *h, const char *value)
+{
+  int r;
+
+  if (*value == '+')
+    return add_header_file (h, value + 1);
+  if (!http_header_line_valid (value)) {
+    nbdkit_error ("header= must be of the form NAME: VALUE, or +FILE");
+    return -1;
+  }
+  r = add (&h->header, &h->o.nheaders, value);
+  h->o.header = h->header;
+  return r;
+}
+
+/* "example.com:443:127.0.0.1" */
+static int
+add_resolve (struct glue_http *h, const char *value)
+{
+  const char *colon = strchr (value, ':');
+  int r;
+
+  if (colon == NULL || colon == value || strchr (colon + 1, ':') == NULL) {
+    nbdkit_error ("resolve=%s: must be of the form HOST:PORT:ADDRESS", value);
+    return -1;
+  }
+  r = add (&h->resolve, &h->o.nresolve, value);
+  h->o.resolve = h->resolve;
+  return r;
+}
+
+static int
+set_ip (struct glue_http *h, const char *key, const char *value)
+{
+  int ip = 0;
+  const int r = glue_param_word (key, value, ip_words, &ip);
+
+  h->o.ip = ip;
+  return r;
 }
 
 static int
@@ -196,13 +258,13 @@ set_version (struct glue_http *h, const char *key, const char *value)
   return r;
 }
 
-/* An empty name only begins to remember cookies. */
+/* An empty name means something, too. */
 static int
-set_cookiefile (struct glue_http *h, const char *value)
+set_path_or_none (struct glue_http *h, const char *value, const char **r)
 {
   if (*value != '\0')
-    return take (h, nbdkit_absolute_path (value), &h->o.cookiefile);
-  h->o.cookiefile = "";
+    return take (h, nbdkit_absolute_path (value), r);
+  *r = "";
   return 0;
 }
 
@@ -250,7 +312,7 @@ set (struct glue_http *h, enum param param, const char *key, const char *value)
 
   switch (param) {
   case P_CAINFO:
-    return take (h, nbdkit_absolute_path (value), &o->cainfo);
+    return set_path_or_none (h, value, &o->cainfo);
   case P_CAPATH:
     return take (h, nbdkit_absolute_path (value), &o->capath);
   case P_SSLVERIFY:
@@ -279,7 +341,7 @@ set (struct glue_http *h, enum param param, const char *key, const char *value)
   case P_COOKIE:
     return set_password (h, value, &o->cookie);
   case P_COOKIEFILE:
-    return set_cookiefile (h, value);
+    return set_path_or_none (h, value, &o->cookiefile);
   case P_HEADER:
     return add_header (h, value);
   case P_USER_AGENT:
@@ -295,6 +357,10 @@ set (struct glue_http *h, enum param param, const char *key, const char *value)
     return set_password (h, value, &o->proxy_password);
   case P_UNIX_SOCKET_PATH:
     return take (h, nbdkit_absolute_path (value), &o->unix_socket_path);
+  case P_IPRESOLVE:
+    return set_ip (h, key, value);
+  case P_RESOLVE:
+    return add_resolve (h, value);
   case P_FOLLOWLOCATION:
     return set_bool (key, value, false, &o->no_redirects);
   case P_PROTOCOLS:
@@ -324,7 +390,8 @@ glue_http_config (struct glue_http *h, const char *key, const char *value,
   if (param == -1 || (identity_only && param >= P_NOT_IDENTITY))
     return 0;
   glue_http_init (h);
-  if (param != P_HEADER && glue_param_once (key, param, &h->given) == -1)
+  if (!(MORE_THAN_ONCE & (1u << param)) &&
+      glue_param_once (key, param, &h->given) == -1)
     return -1;
   return set (h, param, key, value) == 0 ? 1 : -1;
 }
@@ -340,4 +407,6 @@ glue_http_fini (struct glue_http *h)
   }
   free (h->copies);
   free (h->header);
+  free (h->header_file);
+  free (h->resolve);
 }

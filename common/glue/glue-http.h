@@ -17,7 +17,7 @@ struct glue_http {
   struct http_client_options o;
   char **copies; /* strings that are owned */
   unsigned ncopies;
-  const char **header;
+  const char **header, **header_file, **resolve;
 };
 
 /* clang-format off */
@@ -36,7 +36,7 @@ struct glue_http {
   "password=<PASSWORD>   With this password; -, +FILE and -FD read it.\n"      \
   "cookie=<COOKIE>       Send this cookie; -, +FILE and -FD read it.\n"        \
   "cookiefile=<FILENAME> Send the cookies in this file.\n"                     \
-  "header=<HEADER>       Send this header; repeatable.\n"                      \
+  "header=<HEADER>       Send this header; +FILE reads some; repeatable.\n"    \
   "user-agent=<AGENT>    Send this user agent.\n"                              \
   "proxy=<PROXY>         Go through this proxy.\n"                             \
   "proxy-user=<USER>     Log in to the proxy as this user.\n"                  \
@@ -44,6 +44,9 @@ struct glue_http {
   "                      With this password; -, +FILE and -FD read it.\n"      \
   "unix-socket-path=<FILENAME>\n"                                              \
   "                      Connect to this socket instead.\n"                    \
+  "ipresolve=any|v4|v6   Use only such addresses.\n"                           \
+  "resolve=<HOST>:<PORT>:<ADDRESS>\n"                                          \
+  "                      Connect there for that host; repeatable.\n"           \
   "followlocation=false  Do not follow redirects.\n"                           \
   "protocols=<P>,<P>...  Use only these protocols: http, https.\n"             \
   "tcp-keepalive=false   Do not ask servers that are silent if they live.\n"   \

@@ -49,6 +49,19 @@ own (struct http_client *c, const char **s)
 }
 
 static int
+add_all (struct curl_slist **to, const char *const *list, unsigned n)
+{
+  for (unsigned i = 0; i < n; i++) {
+    struct curl_slist *l = curl_slist_append (*to, list[i]);
+
+    if (l == NULL)
+      return -1;
+    *to = l;
+  }
+  return 0;
+}
+
+static int
 own_all (struct http_client *c)
 {
   const char **strings[] = {
@@ -67,20 +80,56 @@ own_all (struct http_client *c)
     if (own (c, strings[i]) == -1)
       return -1;
   }
-  for (unsigned i = 0; i < c->o.nheaders; i++) {
-    struct curl_slist *l = curl_slist_append (c->header, c->o.header[i]);
-
-    if (l == NULL)
-      return -1;
-    c->header = l;
-  }
+  if (add_all (&c->header, c->o.header, c->o.nheaders) == -1 ||
+      add_all (&c->resolve, c->o.resolve, c->o.nresolve) == -1)
+    return -1;
+  c->o.resolve = NULL;
   c->o.header = NULL;
+  return 0;
+}
+
+/* 0, or -1 after log_error. */
+static int
+open_header_file (struct http_client *c, const char *path)
+{
+  struct http_header_file *f = &c->header_file[c->o.nheader_files];
+
+  f->path = strdup (path);
+  if (f->path == NULL) {
+    log_error ("http: %m");
+    return -1;
+  }
+  c->o.nheader_files++;
+  return http_header_file_read (f, &(bool){ false });
+}
+
+/* The same. */
+static int
+open_header_files (struct http_client *c)
+{
+  const unsigned n = c->o.nheader_files;
+
+  c->o.nheader_files = 0; /* so many are there */
+  c->header_file = calloc (n + 1, sizeof *c->header_file);
+  if (c->header_file == NULL) {
+    log_error ("http: %m");
+    return -1;
+  }
+  for (unsigned i = 0; i < n; i++) {
+    if (open_header_file (c, c->o.header_file[i]) == -1)
+      return -1;
+  }
+  c->o.header_file = NULL;
   return 0;
 }
 
 static void
 free_all (struct http_client *c)
 {
+  for (unsigned i = 0; i < c->o.nheader_files; i++)
+    http_header_file_fini (&c->header_file[i]);
+  free (c->header_file);
+  curl_slist_free_all (c->resolve);
   for (unsigned i = 0; i < c->ncopies; i++) {
     explicit_bzero (c->copies[i], strlen (c->copies[i]));
     free (c->copies[i]);
@@ -110,6 +159,7 @@ struct http_client *
 http_client_create (const struct http_client_options *o)
 {
   struct http_client *c = calloc (1, sizeof *c);
+  int saved;
 
   if (c == NULL) {
     log_error ("http: %m");
@@ -130,11 +180,17 @@ http_client_create (const struct http_client_options *o)
   STAILQ_INIT (&c->later);
   TAILQ_INIT (&c->active);
   TAILQ_INIT (&c->spare);
-  if (own_all (c) == 0 && curl_global_init (CURL_GLOBAL_DEFAULT) == CURLE_OK)
+  if (own_all (c) == -1 || curl_global_init (CURL_GLOBAL_DEFAULT) != CURLE_OK) {
+    errno = ENOMEM;
+    log_error ("http: %m");
+  }
+  else if (open_header_files (c) == 0)
     return c;
+  else
+    curl_global_cleanup ();
+  saved = errno;
   free_all (c);
-  errno = ENOMEM;
-  log_error ("http: %m");
+  errno = saved;
   return NULL;
 }
 

@@ -55,6 +55,12 @@ enum http_tls {
   HTTP_TLS_1_3,
 };
 
+enum http_ip {
+  HTTP_IP_ANY,
+  HTTP_IP_V4,
+  HTTP_IP_V6,
+};
+
 /* A request about to be sent, for who signs it. */
 struct http_message {
   const char *method; /* "GET" */
@@ -133,14 +139,22 @@ struct http_client_options {
 
   const char *proxy, *proxy_user, *proxy_password;
   const char *unix_socket_path;
+  enum http_ip ip;
+  const char *const *resolve; /* "HOST:PORT:ADDRESS" */
+  unsigned nresolve;
 
   bool unversioned; /* open files that the server tells no version of, too */
   const char *user_agent;
   const char *user, *password; /* instead of those in the URL */
   const char *cookie;
   const char *cookiefile;    /* of Netscape's or HTTP's form */
-  const char *const *header; /* "Name: value" */
+  const char *const *header; /* "Name: value", or "Name;" without a value */
   unsigned nheaders;
+  /* Files of such lines (http-header-file.h), which are read again when
+   * the server refuses who asks (401 and 403).
+   */
+  const char *const *header_file;
+  unsigned nheader_files;
 
   const struct http_service *service; /* NULL: none; both must outlive it */
   void *service_opaque;

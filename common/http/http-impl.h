@@ -13,6 +13,7 @@
 
 #include "http/http-answer.h"
 #include "http/http-client.h"
+#include "http/http-header-file.h"
 #include "http/http-pace.h"
 #include "http/http-place.h"
 
@@ -35,6 +36,7 @@ struct http_transfer {
   long buffer;   /* its size that EASY has */
   bool trusted;  /* it is the server that the URL names */
   uint64_t mark; /* of who signed it */
+  uint64_t header_number; /* the client's when they were made */
   struct http_answer answer;
   char *refusal; /* the body of an error; NULL: none yet */
   size_t refusal_size;
@@ -57,7 +59,8 @@ struct http_client {
   /* Constant; copies. */
   struct http_client_options o;
   struct curl_slist *header; /* those of every request */
-  char **copies;             /* all strings, to be freed */
+  struct curl_slist *resolve;
+  char **copies; /* all strings, to be freed */
   unsigned ncopies;
   bool may_drive; /* any thread */
 
@@ -73,6 +76,9 @@ struct http_client {
   bool started;
   pthread_t thread;
   CURLM *multi;
+
+  struct http_header_file *header_file; /* o.nheader_files */
+  uint64_t header_number;               /* how often one has changed */
 
   struct http_ranges wanted, ahead; /* waiting for a transfer */
   struct http_ranges later;         /* waiting for a time */

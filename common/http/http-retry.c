@@ -291,6 +291,27 @@ broken (struct http_transfer *t, CURLcode code, int *err)
   return 0;
 }
 
+/* Are there other headers in their files than T was sent with? */
+static bool
+has_other_headers (const struct http_transfer *t)
+{
+  struct http_client *c = t->client;
+  bool changed = false;
+
+  if (!t->trusted || (t->answer.status != 401 && t->answer.status != 403))
+    return false;
+  if (t->header_number != c->header_number)
+    return true;
+  for (unsigned i = 0; i < c->o.nheader_files; i++) {
+    bool one = false;
+
+    http_header_file_read (&c->header_file[i], &one);
+    changed |= one;
+  }
+  c->header_number += changed;
+  return changed;
+}
+
 /* With WHY to say of it, and not the status once more. */
 static void
 explain (struct http_transfer *t)
@@ -318,8 +339,10 @@ refused (struct http_transfer *t, enum http_verdict v, int *err)
   const char *why = http_verdict_string (v);
   enum http_advice advice = HTTP_AS_STATUS;
 
-  if (o->service != NULL && o->service->refused != NULL && t->trusted &&
-      a->status >= 300)
+  if (t->range->signs < SIGNS_MAX && has_other_headers (t))
+    advice = HTTP_AGAIN;
+  else if (o->service != NULL && o->service->refused != NULL && t->trusted &&
+           a->status >= 300)
     advice = o->service->refused (o->service_opaque, &f, text, sizeof text);
   if (text[0] != '\0') {
     explain (t);

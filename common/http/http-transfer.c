@@ -198,8 +198,14 @@ set_tls (CURL *e, const struct http_client_options *o)
 }
 
 static int
-set_way (CURL *e, const struct http_client_options *o)
+set_way (CURL *e, const struct http_client *c)
 {
+  static const long ips[] = {
+    [HTTP_IP_ANY] = CURL_IPRESOLVE_WHATEVER,
+    [HTTP_IP_V4] = CURL_IPRESOLVE_V4,
+    [HTTP_IP_V6] = CURL_IPRESOLVE_V6,
+  };
+  const struct http_client_options *o = &c->o;
   static const long versions[] = {
     [HTTP_VERSION_BEST] = CURL_HTTP_VERSION_2TLS,
     [HTTP_VERSION_1_0] = CURL_HTTP_VERSION_1_0,
@@ -220,6 +226,8 @@ set_way (CURL *e, const struct http_client_options *o)
   code |= set_text (e, CURLOPT_PROXYUSERNAME, o->proxy_user);
   code |= set_text (e, CURLOPT_PROXYPASSWORD, o->proxy_password);
   code |= set_text (e, CURLOPT_UNIX_SOCKET_PATH, o->unix_socket_path);
+  code |= curl_easy_setopt (e, CURLOPT_IPRESOLVE, ips[o->ip]);
+  code |= curl_easy_setopt (e, CURLOPT_RESOLVE, c->resolve);
   code |= set_text (e, CURLOPT_USERAGENT, o->user_agent);
   code |= set_text (e, CURLOPT_COOKIEFILE, o->cookiefile);
   return code == CURLE_OK ? 0 : -1;
@@ -253,7 +261,7 @@ http_transfer_create (struct http_client *c)
   t->client = c;
   t->easy = curl_easy_init ();
   if (t->easy != NULL && set_rest (t) == 0 && set_tls (t->easy, &c->o) == 0 &&
-      set_way (t->easy, &c->o) == 0)
+      set_way (t->easy, c) == 0)
     return t;
   http_transfer_free (t);
   return NULL;
@@ -379,6 +387,15 @@ add_user_headers (struct http_headers *h, const struct http_client *c,
     if (http_headers_add_line (h, r->header[i]) == -1)
       return -1;
   }
+  for (unsigned i = 0; i < c->o.nheader_files; i++) {
+    const struct http_header_file *f = &c->header_file[i];
+
+    for (const char *l = http_header_file_next (f, NULL); l != NULL;
+         l = http_header_file_next (f, l)) {
+      if (http_headers_add_line (h, l) == -1)
+        return -1;
+    }
+  }
   return 0;
 }
 
@@ -422,8 +439,10 @@ set_headers (struct http_transfer *t, const struct http_question *q, int *err)
 {
   struct http_range *r = t->range;
 
-  if (t->keep && t->set_up_for == r->place && r->nheaders == 0)
+  if (t->keep && t->set_up_for == r->place && r->nheaders == 0 &&
+      t->header_number == t->client->header_number)
     return 0;
+  t->header_number = t->client->header_number;
   headers_free (&t->headers);
   if ((is_signed (t) && add_range (&t->headers, q) == -1) ||
       add_question (&t->headers, q) == -1 || set_place (t, r->place) == -1)

@@ -19,6 +19,8 @@ nginx_locations="
     ssl_client_certificate $tmp/ca.pem; ssl_verify_client optional;
     location /cert { alias $tmp/www/;
                      if (\$ssl_client_verify != SUCCESS) { return 403; } }
+    location /header { alias $tmp/www/;
+                       if (\$http_authorization != 's3cr3t') { return 403; } }
     location /cookie { alias $tmp/www/;
                        if (\$cookie_a != 'b') { return 403; } }"
 start_nginx
@@ -79,6 +81,31 @@ served "$https/disk" "${tls[@]}" ssl-version=tlsv1.2 \
        ssl-cipher-list=ECDHE-ECDSA-AES128-GCM-SHA256 \
        tls13-ciphers=TLS_AES_128_GCM_SHA256
 refused 'cipher' "$https/disk" "${tls[@]}" ssl-cipher-list=none-such
+
+# Certificates of a folder, and of no file.
+mkdir "$tmp/certs"
+cp "$tmp/ca.pem" "$tmp/certs"
+openssl rehash "$tmp/certs" 2>"$tmp/openssl.log"
+served "$https/disk" cainfo= capath="$tmp/certs"
+CURL_CA_BUNDLE=$tmp/ca.pem served "$https/disk"
+CURL_CA_BUNDLE=$tmp/ca.pem refused 'certificate' "$https/disk" cainfo=
+
+# Where a host is.
+served "http://example.invalid:$http_port/disk" ipresolve=v4 \
+       resolve=example.invalid:1:::1 \
+       resolve="example.invalid:$http_port:127.0.0.1"
+refused 'resolve|onnect' "http://localhost:$http_port/disk" ipresolve=v6
+served "http://localhost:$http_port/disk" ipresolve=any
+refused 'HOST:PORT:ADDRESS' "$http/disk" resolve=example.invalid:1
+refused 'ipresolve=4' "$http/disk" ipresolve=4
+
+# Headers that nobody is to see.
+echo 'Authorization: s3cr3t' >"$tmp/headers"
+served "$http/header/disk" header=+"$tmp/headers" header='X-Empty;'
+refused 'does not permit it' "$http/header/disk"
+refused 'No such file' "$http/header/disk" header=+"$tmp/none"
+refused 'NAME: VALUE' "$http/header/disk" header=+"$tmp/pass"
+refused 'NAME: VALUE' "$http/header/disk" header='X;y'
 
 served "$http/disk" protocols=http,https,ftp tcp-keepalive=true \
        tcp-nodelay=false
