@@ -16,33 +16,38 @@
 
 enum form { FORM_TEXT, FORM_PASSWORD, FORM_PATH, FORM_BOOL };
 
-#define TEXT(name, member, form)                        \
-  {                                                     \
-    name, offsetof (struct cloud_options, member), form \
+#define ACCESS(name, member, form)                             \
+  {                                                            \
+    name, offsetof (struct cloud_options, member), form, false \
+  }
+#define PLACE(name, member, form)                             \
+  {                                                           \
+    name, offsetof (struct cloud_options, member), form, true \
   }
 
 static const struct {
   const char *name;
   size_t member; /* of struct cloud_options */
   enum form form;
+  bool place;
 } params[GLUE_CLOUD_KEYS] = {
-  TEXT ("account", account, FORM_TEXT),
-  TEXT ("account-key", account_key, FORM_PASSWORD),
-  TEXT ("sas", sas, FORM_PASSWORD),
-  TEXT ("connection-string", connection_string, FORM_PASSWORD),
-  TEXT ("token-file", token_file, FORM_PATH),
-  TEXT ("identity", identity, FORM_TEXT),
-  TEXT ("identity-endpoint", identity_endpoint, FORM_TEXT),
-  TEXT ("container", container, FORM_TEXT),
-  TEXT ("blob", blob, FORM_TEXT),
-  TEXT ("access-key", access_key, FORM_TEXT),
-  TEXT ("secret-key", secret_key, FORM_PASSWORD),
-  TEXT ("session-token", session_token, FORM_PASSWORD),
-  TEXT ("region", region, FORM_TEXT),
-  TEXT ("endpoint-url", endpoint_url, FORM_TEXT),
-  TEXT ("bucket", bucket, FORM_TEXT),
-  TEXT ("key", key, FORM_TEXT),
-  TEXT ("path-style", path_style, FORM_BOOL),
+  ACCESS ("account", account, FORM_TEXT),
+  ACCESS ("account-key", account_key, FORM_PASSWORD),
+  ACCESS ("sas", sas, FORM_PASSWORD),
+  ACCESS ("connection-string", connection_string, FORM_PASSWORD),
+  ACCESS ("token-file", token_file, FORM_PATH),
+  ACCESS ("identity", identity, FORM_TEXT),
+  ACCESS ("identity-endpoint", identity_endpoint, FORM_TEXT),
+  PLACE ("container", container, FORM_TEXT),
+  PLACE ("blob", blob, FORM_TEXT),
+  ACCESS ("access-key", access_key, FORM_TEXT),
+  ACCESS ("secret-key", secret_key, FORM_PASSWORD),
+  ACCESS ("session-token", session_token, FORM_PASSWORD),
+  ACCESS ("region", region, FORM_TEXT),
+  PLACE ("endpoint-url", endpoint_url, FORM_TEXT),
+  PLACE ("bucket", bucket, FORM_TEXT),
+  PLACE ("key", key, FORM_TEXT),
+  PLACE ("path-style", path_style, FORM_BOOL),
 };
 
 static int
@@ -88,10 +93,11 @@ set (struct glue_cloud *g, unsigned i, const char *key, const char *value)
 }
 
 int
-glue_cloud_config (struct glue_cloud *g, const char *key, const char *value)
+glue_cloud_config (struct glue_cloud *g, const char *key, const char *value,
+                   bool places)
 {
   for (unsigned i = 0; i < ARRAY_SIZE (params); i++) {
-    if (strcmp (params[i].name, key) != 0)
+    if (strcmp (params[i].name, key) != 0 || (params[i].place && !places))
       continue;
     if (glue_param_once (key, i, &g->given) == -1)
       return -1;

@@ -24,13 +24,12 @@ enum param {
   P_CAPATH,
   P_SSLVERIFY,
   P_UNVERSIONED,
+  P_SSL_VERSION,
+  P_SSL_CIPHER_LIST,
+  P_TLS13_CIPHERS,
   P_SSLCERT,
   P_SSLKEY,
   P_SSLKEY_PASSWORD,
-  P_NOT_IDENTITY, /* those from here on do not say who and what is trusted */
-  P_SSL_VERSION = P_NOT_IDENTITY,
-  P_SSL_CIPHER_LIST,
-  P_TLS13_CIPHERS,
   P_USER,
   P_PASSWORD,
   P_COOKIE,
@@ -382,12 +381,11 @@ set (struct glue_http *h, enum param param, const char *key, const char *value)
 }
 
 int
-glue_http_config (struct glue_http *h, const char *key, const char *value,
-                  bool identity_only)
+glue_http_config (struct glue_http *h, const char *key, const char *value)
 {
   const int param = glue_find_word (param_words, key);
 
-  if (param == -1 || (identity_only && param >= P_NOT_IDENTITY))
+  if (param == -1)
     return 0;
   glue_http_init (h);
   if (!(MORE_THAN_ONCE & (1u << param)) &&

@@ -21,16 +21,6 @@ struct glue_http {
 };
 
 /* clang-format off */
-#define GLUE_HTTP_IDENTITY_HELP                                                  \
-  "cainfo=<FILENAME>     Certificates that vouch for servers.\n"               \
-  "capath=<DIRECTORY>    The same, in a folder of hashed names.\n"             \
-  "sslcert=<FILENAME>    The certificate that says who we are.\n"              \
-  "sslkey=<FILENAME>     Its key.\n"                                           \
-  "sslkey-password=<PASSWORD>\n"                                               \
-  "                      The password of the key; -, +FILE and -FD read it.\n" \
-  "sslverify=false       Do not check who the server is.\n"                     \
-  "unversioned=true      Serve files that no version is told of, too."
-
 #define GLUE_HTTP_HELP                                                         \
   "user=<USER>           Log in as this user.\n"                               \
   "password=<PASSWORD>   With this password; -, +FILE and -FD read it.\n"      \
@@ -58,17 +48,24 @@ struct glue_http {
   "ssl-version=<V>       The oldest TLS: tlsv1.0 to tlsv1.3, or default.\n"    \
   "ssl-cipher-list=<C>   The ciphers for TLS up to 1.2.\n"                     \
   "tls13-ciphers=<C>     Those for TLS 1.3.\n"                                 \
-  GLUE_HTTP_IDENTITY_HELP
+  "sslcert=<FILENAME>    The certificate that says who we are.\n"              \
+  "sslkey=<FILENAME>     Its key.\n"                                           \
+  "sslkey-password=<PASSWORD>\n"                                               \
+  "                      The password of the key; -, +FILE and -FD read it.\n" \
+  "cainfo=<FILENAME>     Certificates that vouch for servers.\n"               \
+  "capath=<DIRECTORY>    The same, in a folder of hashed names.\n"             \
+  "sslverify=false       Do not check who the server is.\n"                     \
+  "unversioned=true      Serve files that no version is told of, too."
 /* clang-format on */
 
 /* Begin with what the environment says. */
 extern void glue_http_init (struct glue_http *h);
 
-/* For .config.  Returns 1 if the key is one of these, or, IDENTITY_ONLY, one
- * of GLUE_HTTP_IDENTITY_HELP; 0 if not, -1 after nbdkit_error.
+/* For .config.  Returns 1 if the key is one of these, 0 if not, -1 after
+ * nbdkit_error.
  */
 extern int glue_http_config (struct glue_http *h, const char *key,
-                             const char *value, bool identity_only);
+                             const char *value);
 
 extern void glue_http_fini (struct glue_http *h);
 

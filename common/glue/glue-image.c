@@ -256,6 +256,11 @@ glue_image_config_complete (struct glue_image *g)
 {
   if (g->url != NULL)
     return glue_image_url_check (g);
+  if (g->access.given) {
+    nbdkit_error ("cainfo=, user= and all that is for servers can only be used "
+                  "with a URL");
+    return -1;
+  }
   if (g->host.path == NULL && g->host.fd == -1) {
     nbdkit_error ("give the %s to serve, or fd=", g->format->noun);
     return -1;
@@ -443,5 +448,5 @@ glue_image_fini (struct glue_image *g)
   free_strings (&g->map_to);
   free (g->parent);
   glue_host_file_fini (&g->host);
-  glue_http_fini (&g->http);
+  glue_image_url_fini (g);
 }

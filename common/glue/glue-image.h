@@ -16,7 +16,7 @@
 #include <stdint.h>
 
 #include "glue/glue-host-file.h"
-#include "glue/glue-http.h"
+#include "glue/glue-url.h"
 #include "image/image-chain.h"
 #include "image/image-options.h"
 
@@ -54,8 +54,8 @@ struct glue_image {
   struct host_file *file;
   struct image_chain *chain;
 
-  const char *url; /* of file= instead */
-  struct glue_http http;
+  char *url; /* of file= instead; secret */
+  struct glue_url access;
 };
 
 #define GLUE_IMAGE_INIT(f)                     \
@@ -73,7 +73,7 @@ struct glue_image {
   "parent-search=<DIR>   A folder that parents may be in; repeatable.\n"       \
   "parent-map=<A>=<B>    Parents in A, as they say, are in B; repeatable.\n"   \
   "size=<SIZE>           Make the disk larger if it is smaller.\n"             \
-  GLUE_HTTP_IDENTITY_HELP "\n"                                                   \
+  GLUE_URL_HELP "\n"                                                           \
   GLUE_HOST_FILE_HELP
 /* clang-format on */
 

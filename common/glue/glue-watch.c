@@ -61,11 +61,21 @@ watch (void *opaque)
   return NULL;
 }
 
+static void
+end (struct glue_watch *w)
+{
+  http_client_close (w->client);
+  pthread_cond_destroy (&w->wake);
+  pthread_mutex_destroy (&w->lock);
+}
+
 int
 glue_watch_start (struct glue_watch *w, struct http_client *c)
 {
   int r;
 
+  pthread_mutex_init (&w->lock, NULL);
+  pthread_cond_init (&w->wake, NULL);
   w->client = http_client_ref (c);
   w->stop = false;
   r = pthread_create (&w->thread, NULL, watch, w);
@@ -73,7 +83,7 @@ glue_watch_start (struct glue_watch *w, struct http_client *c)
   if (r == 0)
     return 0;
   nbdkit_error ("no thread can be started: %s", strerror (r));
-  http_client_close (w->client);
+  end (w);
   return -1;
 }
 
@@ -87,6 +97,6 @@ glue_watch_stop (struct glue_watch *w)
   pthread_cond_signal (&w->wake);
   pthread_mutex_unlock (&w->lock);
   pthread_join (w->thread, NULL);
-  http_client_close (w->client);
   w->started = false;
+  end (w);
 }

@@ -14,6 +14,7 @@
 
 #include "http/http-client.h"
 
+/* Starts as zeroes. */
 struct glue_watch {
   pthread_mutex_t lock;
   pthread_cond_t wake;
@@ -21,11 +22,6 @@ struct glue_watch {
   bool started, stop;
   struct http_client *client;
 };
-
-#define GLUE_WATCH_INIT                                                 \
-  {                                                                     \
-    .lock = PTHREAD_MUTEX_INITIALIZER, .wake = PTHREAD_COND_INITIALIZER \
-  }
 
 /* Watch for C, which is referenced, after the fork.  0, or -1 after
  * nbdkit_error.

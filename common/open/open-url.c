@@ -7,10 +7,10 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <strings.h>
 
 #include "base/log.h"
-#include "blob/cloud-service.h"
 #include "image/image-alone.h"
 #include "open/open-url.h"
 
@@ -53,20 +53,88 @@ open_url (const char *url, const struct http_client_options *co,
   return s;
 }
 
+int
+open_client_ensure (struct open_client *c, const struct http_client_options *co,
+                    const struct cloud_options *cloud)
+{
+  struct http_client_options o = *co;
+
+  if (c->client != NULL)
+    return 0;
+  if (cloud_options_given (cloud)) {
+    c->service = cloud_service_create (cloud);
+    if (c->service == NULL)
+      return -1;
+    cloud_service_attach (c->service, &o);
+  }
+  c->client = http_client_create (&o);
+  return c->client != NULL ? 0 : -1;
+}
+
+void
+open_client_close (struct open_client *c)
+{
+  http_client_close (c->client);
+  c->client = NULL;
+  cloud_service_close (c->service);
+  c->service = NULL;
+}
+
+char *
+open_client_url (const struct open_client *c, const char *url)
+{
+  char *r;
+
+  if (c->service != NULL)
+    return cloud_service_url (c->service, url, "");
+  r = strdup (url);
+  if (r == NULL)
+    log_error ("%m");
+  return r;
+}
+
+void
+open_client_forget (char *url)
+{
+  if (url != NULL)
+    explicit_bzero (url, strlen (url));
+  free (url);
+}
+
 struct store *
-open_url_image (const char *url, const struct http_client_options *co,
-                enum image_format_id format, enum vhd_size_rule size_rule)
+open_client_image (const struct open_client *c, const char *url,
+                   enum image_format_id format, enum vhd_size_rule size_rule)
 {
   const struct store_http_options so = STORE_HTTP_DEFAULTS;
-  struct store *s = open_url (url, co, &so);
+  char *where = open_client_url (c, url);
+  struct store *s =
+    where != NULL ? store_http_create (c->client, where, &so) : NULL;
   struct uuid id;
   bool has_id;
 
+  open_client_forget (where);
   if (s == NULL)
     return NULL;
   has_id = store_http_id (s, &id);
   s = image_alone_store (s, format, size_rule);
   return s != NULL && has_id ? store_http_identify (s, &id) : s;
+}
+
+struct store *
+open_url_image (const char *url, const struct http_client_options *co,
+                enum image_format_id format, enum vhd_size_rule size_rule)
+{
+  const struct cloud_options none = { NULL };
+  struct open_client c = { NULL };
+  struct store *s = NULL;
+  int saved;
+
+  if (open_client_ensure (&c, co, &none) == 0)
+    s = open_client_image (&c, url, format, size_rule);
+  saved = errno;
+  open_client_close (&c);
+  errno = saved;
+  return s;
 }
 
 #else
@@ -91,6 +159,25 @@ open_url_image (const char *url, const struct http_client_options *co,
                 enum image_format_id format, enum vhd_size_rule size_rule)
 {
   return open_url (url, co, NULL);
+}
+
+int
+open_client_ensure (struct open_client *c, const struct http_client_options *co,
+                    const struct cloud_options *cloud)
+{
+  return open_url (NULL, co, NULL) != NULL ? 0 : -1;
+}
+
+void
+open_client_close (struct open_client *c)
+{
+}
+
+struct store *
+open_client_image (const struct open_client *c, const char *url,
+                   enum image_format_id format, enum vhd_size_rule size_rule)
+{
+  return NULL;
 }
 
 #endif

@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 
+#include "blob/cloud-service.h"
 #include "blob/store-http.h"
 #include "image/image-chain.h"
 
@@ -35,5 +36,39 @@ extern struct store *open_url_image (const char *url,
                                      const struct http_client_options *co,
                                      enum image_format_id format,
                                      enum vhd_size_rule size_rule);
+
+/* ------------------------------------------------------------------ */
+
+/* A client for many, and what signs its requests, if something does.  Starts
+ * as zeroes.
+ */
+struct open_client {
+  struct http_client *client;
+  struct cloud_service *service;
+};
+
+/* Make both, if they are not there; not before a fork, unless they are
+ * closed.  0, or -1 after log_error, and then to be closed, too.
+ */
+extern int open_client_ensure (struct open_client *c,
+                               const struct http_client_options *co,
+                               const struct cloud_options *cloud);
+
+/* What was opened with it must have been closed. */
+extern void open_client_close (struct open_client *c);
+
+/* URL with what credentials add to it: secret, for open_client_forget.  NULL
+ * after log_error with errno.
+ */
+extern char *open_client_url (const struct open_client *c, const char *url);
+
+/* Wipe and free; NULL is ignored. */
+extern void open_client_forget (char *url);
+
+/* As open_url_image, with C, which was ensured. */
+extern struct store *open_client_image (const struct open_client *c,
+                                        const char *url,
+                                        enum image_format_id format,
+                                        enum vhd_size_rule size_rule);
 
 #endif /* DISKSTACK_OPEN_URL_H */

@@ -3,7 +3,7 @@
  * The blob plugin: a file on a web server, of Azure Blob or of S3, or all
  * that is below a URL, or in a container or bucket.
  * Here are its parameters and what they open; the rest is in store-http,
- * glue-http and glue-plugin.
+ * glue-url and glue-plugin.
  */
 
 #include <config.h>
@@ -18,11 +18,9 @@
 #include "base/align.h"
 #include "base/cleanup.h"
 #include "blob/store-http.h"
-#include "glue/glue-cloud.h"
-#include "glue/glue-http.h"
 #include "glue/glue-params.h"
 #include "glue/glue-plugin.h"
-#include "glue/glue-watch.h"
+#include "glue/glue-url.h"
 #include "http/http-name.h"
 #include "http/http-place.h"
 #include "store/store-vhd1.h"
@@ -33,7 +31,7 @@
 #define KIB UINT64_C (1024)
 #define MIB (1024 * KIB)
 
-/* Parameters, beside those of glue-http.h.  Each may be given once. */
+/* Parameters, beside those of glue-url.h.  Each may be given once. */
 enum param {
   P_URL,
   P_BASE_URL,
@@ -66,59 +64,20 @@ static unsigned given; /* bits of enum param */
 static char *url, *base_url;
 static int format;
 static struct store_http_options tuning = STORE_HTTP_DEFAULTS;
-static struct glue_http http;
-static struct glue_cloud cloud;
+/* The client is one for all exports, so that they share its connections;
+ * after the fork, from the first export on.
+ */
+static struct glue_url http;
 
 /* ------------------------------------------------------------------ */
 /* What is served */
-
-/* One for all exports, so that they share its connections; after the fork,
- * from the first export on.
- */
-static struct http_client *client;
-static struct cloud_service *service; /* NULL: there is no need of one */
-static bool forked;
-static struct glue_watch watch = GLUE_WATCH_INIT; /* after the fork */
-
-static void
-close_client (void)
-{
-  glue_watch_stop (&watch);
-  http_client_close (client);
-  client = NULL;
-  cloud_service_close (service);
-  service = NULL;
-}
-
-/* Make both, if they are not there. */
-static int
-ensure_client (void)
-{
-  struct http_client_options o = http.o;
-
-  if (client != NULL)
-    return 0;
-  if (cloud_options_given (&cloud.o)) {
-    service = cloud_service_create (&cloud.o);
-    if (service == NULL)
-      return -1;
-    cloud_service_attach (service, &o);
-  }
-  client = http_client_create (&o);
-  if (client == NULL)
-    return -1;
-  if (!forked || glue_watch_start (&watch, client) == 0)
-    return 0;
-  close_client ();
-  return -1;
-}
 
 /* Are there several, which clients choose from by name? */
 static bool
 is_by_name (void)
 {
   return base_url != NULL ||
-         (url == NULL && cloud.o.blob == NULL && cloud.o.key == NULL);
+         (url == NULL && http.cloud.o.blob == NULL && http.cloud.o.key == NULL);
 }
 
 /* As its name has it. */
@@ -189,44 +148,22 @@ open_format (struct store *s)
   return disk;
 }
 
-/* A URL may hold a secret. */
-static void
-forget (char *s)
-{
-  if (s != NULL)
-    explicit_bzero (s, strlen (s));
-  free (s);
-}
-
 /* WHERE, which is forgotten; NULL is none. */
 static struct store *
 open_place (char *where)
 {
-  struct store *s =
-    where != NULL ? store_http_create (client, where, &tuning) : NULL;
+  struct store *s = where != NULL ?
+                      store_http_create (http.client.client, where, &tuning) :
+                      NULL;
   struct uuid id;
   bool has_id;
 
-  forget (where);
+  open_client_forget (where);
   if (s == NULL)
     return NULL;
   has_id = store_http_id (s, &id);
   s = open_format (s);
   return s != NULL && has_id ? store_http_identify (s, &id) : s;
-}
-
-/* As it is asked for: with what the credentials add to it. */
-static char *
-place_of_url (const char *where)
-{
-  char *r;
-
-  if (service != NULL)
-    return cloud_service_url (service, where, "");
-  r = strdup (where);
-  if (r == NULL)
-    nbdkit_error ("%m");
-  return r;
 }
 
 static char *
@@ -239,20 +176,22 @@ place_below_base (const char *name)
                   name);
   else if (below == NULL)
     nbdkit_error ("export \"%s\": %m", name);
-  r = below != NULL ? place_of_url (below) : NULL;
-  forget (below);
+  r = below != NULL ? open_client_url (&http.client, below) : NULL;
+  open_client_forget (below);
   return r;
 }
 
 static struct store *
 open_store (const char *name, bool read_only)
 {
-  if (ensure_client () == -1)
+  const struct open_client *c = &http.client;
+
+  if (glue_url_ensure (&http) == -1)
     return NULL;
   if (base_url != NULL)
     return open_place (place_below_base (name));
-  return open_place (url != NULL ? place_of_url (url) :
-                                   cloud_service_url (service, NULL, name));
+  return open_place (url != NULL ? open_client_url (c, url) :
+                                   cloud_service_url (c->service, NULL, name));
 }
 
 static struct glue_exports exports = GLUE_EXPORTS_INIT (open_store);
@@ -261,7 +200,7 @@ static void
 close_all (void)
 {
   glue_plugin_unload (&exports);
-  close_client ();
+  glue_url_close (&http);
 }
 
 /* There are no names yet. */
@@ -287,29 +226,22 @@ blob_get_ready (void)
 
   if (is_by_name ()) {
     exports.close_idle = true;
-    r = check_base () == -1 ? -1 : ensure_client ();
+    r = check_base () == -1 ? -1 : glue_url_ensure (&http);
   }
   else
     r = glue_plugin_preopen (&exports, "");
-  close_all ();
+  glue_plugin_unload (&exports);
+  glue_url_before_fork (&http);
   return r;
-}
-
-static int
-blob_after_fork (void)
-{
-  forked = true;
-  return 0;
 }
 
 static void
 blob_unload (void)
 {
   close_all ();
-  forget (url);
-  forget (base_url);
-  glue_http_fini (&http);
-  glue_cloud_fini (&cloud);
+  open_client_forget (url);
+  open_client_forget (base_url);
+  glue_url_fini (&http);
 }
 
 static void *
@@ -384,10 +316,8 @@ static int
 blob_config (const char *key, const char *value)
 {
   const int param = glue_find_word (param_words, key);
-  int r = glue_http_config (&http, key, value, false);
+  const int r = glue_url_config (&http, key, value, true);
 
-  if (r == 0)
-    r = glue_cloud_config (&cloud, key, value);
   if (r != 0)
     return r == 1 ? 0 : -1;
   if (param == -1) {
@@ -402,17 +332,13 @@ blob_config (const char *key, const char *value)
 static int
 blob_config_complete (void)
 {
-  const bool has_place = cloud_options_have_place (&cloud.o);
+  const bool has_place = cloud_options_have_place (&http.cloud.o);
 
-  glue_http_init (&http);
   if (url == NULL && base_url == NULL && !has_place)
     nbdkit_error ("give the URL to serve, or base-url=, container= or bucket=");
   else if ((url != NULL) + (base_url != NULL) + has_place > 1)
     nbdkit_error ("only one of url=, base-url=, container= and bucket= may be "
                   "given");
-  else if (cloud_options_given (&cloud.o) &&
-           (http.o.user != NULL || http.o.password != NULL))
-    nbdkit_error ("user= and password= cannot be used with Azure and S3");
   else if (tuning.range < tuning.fetch)
     nbdkit_error ("range-size= must not be less than fetch=, which is %" PRIu32,
                   tuning.fetch);
@@ -422,7 +348,7 @@ blob_config_complete (void)
                   ", to 1T",
                   tuning.fetch);
   else
-    return 0;
+    return glue_url_config_complete (&http);
   return -1;
 }
 
@@ -435,8 +361,8 @@ blob_config_complete (void)
   "range-size=<SIZE>     And for at most so much in one request.\n"            \
   "cache-size=<SIZE>     Keep so much in memory, for each export.\n"           \
   "readahead=<SIZE>      Read at most so far ahead; 0 for not at all.\n"       \
-  GLUE_CLOUD_HELP                                                              \
-  GLUE_HTTP_HELP
+  GLUE_CLOUD_PLACE_HELP                                                        \
+  GLUE_URL_HELP
 /* clang-format on */
 
 static void
@@ -457,7 +383,6 @@ static struct nbdkit_plugin plugin = {
   .magic_config_key = "url",
   .dump_plugin = blob_dump_plugin,
   .get_ready = blob_get_ready,
-  .after_fork = blob_after_fork,
   .open = blob_open,
   GLUE_PLUGIN_OPS,
 };

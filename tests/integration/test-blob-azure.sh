@@ -66,7 +66,28 @@ echo "BlobEndpoint=$endpoint;SharedAccessSignature=$(<"$tmp/container-sas")" \
 served "$tmp/data" connection-string=+"$tmp/sas-connection" container=priv \
        blob=disk.img
 
-# Images, and disks of other plugins: credentials in the URL.
+# Images.
+for image in vhd1/i.vhd vhdx/i.vhdx; do
+    name=${image#*/}
+    nbdkit -U - "${image%/*}" "$tmp/$name" create=300K subformat=dynamic \
+           --run "nbdcopy $tmp/data \"\$uri\""
+    azure block "priv/$name" "$tmp/$name"
+    echo "$endpoint/priv/$name?$(<"$tmp/container-sas")" >"$tmp/url-$name"
+    for args in "$endpoint/priv/$name account-key=+$tmp/key" \
+                "$endpoint/priv/$name sas=+$tmp/container-sas" \
+                "+$tmp/url-$name"; do
+        # shellcheck disable=SC2086
+        nbdkit -v -U - "${image%/*}" $args \
+               --run "nbdcopy \"\$uri\" $tmp/served" >"$tmp/served.log" 2>&1 ||
+            fail "$args: $(<"$tmp/served.log")"
+        cmp "$tmp/served" "$tmp/data" || fail "$args"
+        no_secret "$tmp/served.log"
+    done
+    expect_error '403 AuthorizationFailure' \
+                 nbdkit "${image%/*}" "$endpoint/priv/$name"
+done
+
+# Disks of other plugins: credentials in the URL.
 nbdkit -U - --filter=layered blob "$pub" layered-layer=ram \
        --run "nbdcopy \"\$uri\" $tmp/served"
 cmp "$tmp/served" "$tmp/data"

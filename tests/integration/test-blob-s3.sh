@@ -34,6 +34,16 @@ served "$tmp/data" "$s3_endpoint/$s3_bucket/disk.img" fetch=4K region=us-east-1
 served "$tmp/data" "${place[@]}" key=disk.img path-style=true
 served "$tmp/data" "${place[@]}" key="$odd"
 
+# An image.
+nbdkit -U - vhdx "$tmp/i.vhdx" create=300K subformat=dynamic \
+       --run "nbdcopy $tmp/data \"\$uri\""
+s3 put "$s3_bucket/i.vhdx" "$tmp/i.vhdx"
+nbdkit -U - vhdx "$s3_endpoint/$s3_bucket/i.vhdx" "${blob[@]:1}" \
+       --run "nbdcopy \"\$uri\" $tmp/served"
+cmp "$tmp/served" "$tmp/data" || fail "of i.vhdx"
+expect_error '403' nbdkit vhdx "$s3_endpoint/$s3_bucket/i.vhdx" \
+             access-key="$s3_id" secret-key=+"$tmp/other-secret"
+
 # By name.
 serves_by_name "$tmp/data" "$odd" ../other/disk.img \
     '404 NoSuchKey: there is no such object' "${blob[@]}" "${place[@]}"

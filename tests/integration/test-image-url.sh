@@ -27,6 +27,10 @@ nbdkit -U - vhdx "$tmp/www/child.vhdx" parent="$tmp/www/dynamic.vhdx" \
 make_ca
 nginx_locations="
     ssl_client_certificate $tmp/ca.pem; ssl_verify_client optional;
+    location /header { alias $tmp/www/;
+                       if (\$http_authorization != 's3cr3t') { return 403; } }
+    location /query { alias $tmp/www/;
+                      if (\$arg_sig != 's3cr3t') { return 403; } }
     location /cert { alias $tmp/www/;
                      if (\$ssl_client_verify != SUCCESS) { return 403; } }"
 start_nginx
@@ -64,8 +68,33 @@ served vhd1 "$https/cert/dynamic.vhd" "${us[@]}" sslkey="$tmp/locked.key" \
        sslkey-password=+"$tmp/pass"
 expect_error 'does not permit it' \
              nbdkit vhdx "$https/cert/dynamic.vhdx" cainfo="$tmp/ca.pem"
-
 (( $(wc -l <"$tmp/access.log") < 500 )) || fail "asked too often"
+
+echo 'Authorization: s3cr3t' >"$tmp/headers"
+echo "$http/query/dynamic.vhd?sig=s3cr3t" >"$tmp/url"
+start_proxy
+for ways in "vhdx $http/header/dynamic.vhdx header=+$tmp/headers" \
+            "vhd1 +$tmp/url proxy=$proxy" \
+            "vhdx $http/dynamic.vhdx retries=0 timeout=5 connections=2"; do
+    read -r -a args <<<"$ways"
+    start_nbdkit "$tmp/sock" -v "${args[@]}"
+    nbdcopy "$(uri "$tmp/sock")" "$tmp/served"
+    stop_nbdkit "$tmp/sock"
+    nbdkit -r -U - "${args[0]}" "$tmp/www/dynamic.${args[0]/vhd1/vhd}" \
+           --run "nbdcopy \"\$uri\" $tmp/is"
+    cmp "$tmp/is" "$tmp/served" || fail "$ways"
+    ! grep s3cr3t "$tmp/sock.log" || fail "a secret"
+done
+[[ -s $tmp/proxy.log ]] || fail "not by the proxy"
+expect_error 'does not permit it' nbdkit vhdx "$http/header/dynamic.vhdx"
+expect_error 'is not a URL' nbdkit vhdx "+$tmp/pass"
+expect_error 'can only be used with a URL' \
+             nbdkit vhdx "$tmp/www/dynamic.vhdx" user=me
+expect_error 'can only be used with a URL' \
+             nbdkit vhd1 "$tmp/www/dynamic.vhd" account-key=x
+expect_error "unknown parameter 'container'" nbdkit vhdx container=x
+expect_error 'cannot be used with Azure' \
+             nbdkit vhdx "$http/dynamic.vhdx" account-key=eA== user=me
 
 # The tool reads them, too.
 for image in dynamic.vhd fixed.vhd dynamic.vhdx; do

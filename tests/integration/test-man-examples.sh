@@ -66,7 +66,7 @@ for disk in a b; do
 done
 
 mkdir -p "$tmp/www/disks/jessie"
-cp disk.img disk.vhd "$tmp/www"
+cp disk.img disk.vhd disk.vhdx "$tmp/www"
 cp disk.img "$tmp/www/disks/jessie"
 start_nginx
 echo "$http/disk.img" >url
@@ -108,7 +108,7 @@ try () {
     fi
     echo "+ $1"
     [[ $1 != */dev/sd* && $1 != *0000:01:00.0* ]] || return 0
-    [[ $1 != *"nbdkit blob"* || $has_blob ]] || return 0
+    [[ $1 != *"nbdkit blob"* && $1 != *"$http"* || $has_blob ]] || return 0
     [[ $1 != *--filter=crypt* || $has_crypt ]] || return 0
     [[ $1 != *striped*nbd+unix:* || $has_nbd ]] || return 0
     case $1 in
