@@ -323,7 +323,7 @@ begin (struct http_range *r, bool wake)
   r->place = NULL;
   r->received = 0;
   r->tries = r->redirects = r->signs = 0;
-  r->went_back = r->at_once = false;
+  r->went_back = r->at_once = r->no_range = false;
   r->due = 0;
   pthread_mutex_lock (&c->lock);
   r->object->outstanding++;

@@ -268,6 +268,7 @@ struct http_range {
   unsigned tries, redirects, signs;
   bool went_back; /* from a redirect to the URL itself */
   bool at_once;   /* has been tried again so */
+  bool no_range;  /* is it empty? */
   int64_t due;    /* not before this time */
 };
 

@@ -363,6 +363,22 @@ refused (struct http_transfer *t, enum http_verdict v, int *err)
   return 0;
 }
 
+/* Not all servers say of an empty file that it is one, with the Content-Range
+ * of status 416: ask once more, for all of it.
+ */
+static bool
+may_be_empty (const struct http_transfer *t)
+{
+  struct http_range *r = t->range;
+
+  if (r->object->pinned || r->whole || r->no_range ||
+      t->verdict != HTTP_OUTSIDE)
+    return false;
+  r->no_range = true;
+  r->due = 0;
+  return true;
+}
+
 static int
 bad_answer (struct http_transfer *t, int *err)
 {
@@ -373,6 +389,8 @@ bad_answer (struct http_transfer *t, int *err)
   if ((v == HTTP_UNAUTHORIZED || v == HTTP_FORBIDDEN || v == HTTP_NOT_FOUND ||
        v == HTTP_GONE) &&
       go_back (t->range))
+    return 1;
+  if (may_be_empty (t))
     return 1;
   if (v == HTTP_CHANGED && t->range->object->pinned) {
     *err = changed (t);

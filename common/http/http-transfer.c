@@ -141,7 +141,7 @@ on_body (char *data, size_t size, size_t n, void *opaque)
 
   note_bytes (t, n);
   t->here += n;
-  if (!t->judged || !is_good (t))
+  if (!t->judged || !is_good (t) || t->answer.status >= 400)
     return take_refusal (t, data, n);
   if (t->verdict == HTTP_EMPTY || t->here > t->asked) {
     t->verdict = HTTP_OTHER_LENGTH;
@@ -348,14 +348,21 @@ range_of (const struct http_question *q, char *text, size_t size)
             q->offset + q->count - 1);
 }
 
-/* The part of the file, where it is to be signed. */
+/* Is it asked for a part of the file? */
+static bool
+has_range (const struct http_range *r)
+{
+  return !r->whole && !r->no_range;
+}
+
+/* That part, where it is to be signed. */
 static int
 add_range (struct http_headers *h, const struct http_question *q)
 {
   char range[64] = "bytes=";
 
   range_of (q, range + 6, sizeof range - 6);
-  return q->whole ? 0 : http_headers_add (h, "Range", range);
+  return http_headers_add (h, "Range", range);
 }
 
 /* That it must be this version of the file, as it is. */
@@ -444,7 +451,7 @@ set_headers (struct http_transfer *t, const struct http_question *q, int *err)
     return 0;
   t->header_number = t->client->header_number;
   headers_free (&t->headers);
-  if ((is_signed (t) && add_range (&t->headers, q) == -1) ||
+  if ((is_signed (t) && has_range (r) && add_range (&t->headers, q) == -1) ||
       add_question (&t->headers, q) == -1 || set_place (t, r->place) == -1)
     return -1;
   if (t->trusted && (add_user_headers (&t->headers, t->client, r) == -1 ||
@@ -496,7 +503,7 @@ http_transfer_set_up (struct http_transfer *t, struct http_range *r, int *err)
     return -1;
   set_buffer (t, q.count);
   return curl_easy_setopt (t->easy, CURLOPT_RANGE,
-                           q.whole || is_signed (t) ? NULL : range) ==
+                           has_range (r) && !is_signed (t) ? range : NULL) ==
              CURLE_OK ?
            0 :
            -1;

@@ -5,7 +5,7 @@
 # /FAULT/N/anything is FILE, with that fault in every Nth answer but not
 # in the first one, which nbdkit is to be started with; N = 0: in all from
 # the moment on when /on was asked for, until /off.  The fault "random" is
-# any of those that may pass.  Listens on the
+# any of those that may pass.  /empty has no bytes.  Listens on the
 # loopback, and writes the port into PORT-FILE.  Each request for the file is a
 # line "SECONDS FAULT FIRST LAST" in PORT-FILE.asked, where the fault is "none"
 # if that answer has none.
@@ -46,6 +46,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if self.path in ("/on", "/off"):
             faults_on = self.path == "/on"
             self.answer(200, b"")
+            return
+        if self.path == "/empty":  # and does not say it with a 416
+            is_part = "Range" in self.headers
+            self.answer(416 if is_part else 200, b"text" * is_part)
             return
         _, fault, n, _ = self.path.split("/", 3)
         first, last = self.headers["Range"][len("bytes="):].split("-")

@@ -92,6 +92,12 @@ nbdkit -U - --filter=layered blob "$pub" layered-layer=ram \
        --run "nbdcopy \"\$uri\" $tmp/served"
 cmp "$tmp/served" "$tmp/data"
 
+# Nothing at all, which the server says in its own way.
+: >"$tmp/empty"
+azure block priv/empty.img "$tmp/empty"
+served "$tmp/empty" "$endpoint/priv/empty.img" account-key=+"$tmp/key"
+served "$tmp/empty" "$endpoint/priv/empty.img" sas=+"$tmp/container-sas"
+
 # By name.
 serves_by_name "$tmp/data" 'd/odd +=:(~é.img' ../pub/disk.img \
     '404 BlobNotFound: there is no such blob' \

@@ -9,12 +9,17 @@ source "${builddir:-.}/tests/functions.sh"
 source "$srcdir/tests/integration/http-functions.sh"
 
 requires_plugin blob
+requires_libnbd
 requires_client
 
 random_file "$tmp/disk" 768K
 start_faulty "$tmp/disk"
 server=("$tmp/sock" blob fetch=4K range-size=32K cache-size=256K connections=4
         timeout=0.5 retries=20)
+
+# Nothing is served as that, whatever the server says of it.
+[[ $(nbdkit -U - blob "$faulty/empty" --run 'nbdinfo --size "$uri"') == 0 ]] ||
+    fail "not empty"
 
 # Every eleventh answer.
 for fault in short long claims-range-sends-all cut closes 500 503 429; do

@@ -53,6 +53,8 @@ served "$img" "$http/disk.img" readahead=0
 served "$img" "http://nowhere.invalid/disk.img" \
        unix-socket-path="$tmp/nginx.sock"
 served "$img" "$http/moved"
+served "$tmp/www/empty" "$http/empty"
+served "$tmp/www/empty" "$https/empty"
 served "$img" "$http/secret/disk.img" user=me password=pass
 served "$img" "${http/:\/\//:\/\/me:pass@}/secret/disk.img"
 served "$img" "$http/cookie/disk.img" cookie=a=b
