@@ -221,12 +221,16 @@ store_http_identify (struct store *disk, const struct uuid *id)
   const char *end = strstr (description, own);
   const size_t n =
     end != NULL ? (size_t) (end - description) : strlen (description);
-  char text[UUID_STRLEN + 1];
+  const bool is_image = disk->info.has_id;
+  char text[UUID_STRLEN + 1], of_image[UUID_STRLEN + 1];
 
+  uuid_format (&disk->info.id, of_image);
+  uuid_format (id, text);
   disk->info.has_id = true;
   disk->info.id = *id;
-  uuid_format (id, text);
-  if (store_describe (disk, "%.*s%s%s", (int) n, description, own, text) == 0)
+  if (store_describe (disk, "%.*s%s%s%s%s", (int) n, description,
+                      is_image ? ", image-id=" : "", is_image ? of_image : "",
+                      own, text) == 0)
     return disk;
   log_error ("http: %m");
   store_close (disk);

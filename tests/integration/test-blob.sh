@@ -78,6 +78,9 @@ id_of () {
 id=$(id_of "$http/disk.vhd?sig=a")
 [[ $(id_of "$http/disk.vhd?sig=b") == "$id" ]] || fail "another id"
 [[ $(id_of "$http/looks" format=vhd1) != "$id" ]] || fail "the same id"
+nbdkit -U - blob "$http/disk.vhd" --run 'nbdinfo "$uri"' |
+    grep -q 'image-id=01020304-0506-0708-090a-0b0c0d0e0f10, disk-id=' ||
+    fail "not the id of the footer"
 # Also of files that only the query tells apart.
 for file in one two; do
     random_file "$tmp/www/$file" 64K
