@@ -244,6 +244,13 @@ blob_unload (void)
   glue_url_fini (&http);
 }
 
+/* Names are not listed: none is told, rather than one that is not there. */
+static int
+blob_list_exports (int readonly, int is_tls, struct nbdkit_exports *list)
+{
+  return is_by_name () ? 0 : nbdkit_add_export (list, "", NULL);
+}
+
 static void *
 blob_open (int readonly)
 {
@@ -383,6 +390,7 @@ static struct nbdkit_plugin plugin = {
   .magic_config_key = "url",
   .dump_plugin = blob_dump_plugin,
   .get_ready = blob_get_ready,
+  .list_exports = blob_list_exports,
   .open = blob_open,
   GLUE_PLUGIN_OPS,
 };

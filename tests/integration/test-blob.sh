@@ -113,6 +113,13 @@ for name in ../www/disk.img /disk.img '' . in//disk.img missing; do
 done
 stop_nbdkit "$tmp/sock"
 grep -q 'is not the name of a file below' "$tmp/sock.log" || fail "way out"
+# They are not listed, without a word.
+start_nbdkit "$tmp/sock" blob base-url="$http"
+nbdinfo --list "nbd+unix://?socket=$tmp/sock" >"$tmp/list" || :
+stop_nbdkit "$tmp/sock"
+! grep 'export=\|error' "$tmp/list" "$tmp/sock.log" || fail "a list"
+nbdkit -U - blob "$http/disk.img" --run 'nbdinfo --list "$uri"' |
+    grep -q 'export=""' || fail "no list"
 ! grep -q '\.\.' "$tmp/access.log" || fail "asked for .."
 
 expect_error 'does not send parts of files' nbdkit blob "$http/whole/disk.img"
