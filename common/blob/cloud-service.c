@@ -210,14 +210,28 @@ set_azure (struct cloud_service *s, const struct cloud_options *o)
   return o->token_file != NULL || o->identity != NULL ? set_token (s, o) : 0;
 }
 
+/* Can a URL be made of it?  Names of hosts are not looked up. */
+static int
+check_endpoint (const char *endpoint)
+{
+  struct buffer url = { NULL };
+  const enum cloud_status status =
+    s3_url_make (endpoint, "bucket", "key", NULL, false, &url);
+
+  buffer_fini (&url);
+  return check (status, "endpoint-url");
+}
+
 static int
 set_s3_endpoint (struct cloud_service *s, const struct cloud_options *o)
 {
   struct buffer url = { NULL };
 
   s->path_style = o->path_style;
-  if (o->endpoint_url != NULL) /* names of hosts that nobody knows */
-    return keep (&s->endpoint, o->endpoint_url);
+  if (o->endpoint_url != NULL)
+    return check_endpoint (o->endpoint_url) == -1 ?
+             -1 :
+             keep (&s->endpoint, o->endpoint_url);
   s3_url_add_endpoint (&url, o->region != NULL ? o->region : DEFAULT_REGION);
   s->endpoint = url.data;
   return buffer_failed (&url) ? check (CLOUD_NO_MEMORY, "endpoint") : 0;
@@ -335,11 +349,26 @@ is_of_endpoint (const struct cloud_service *s, const char *url)
                     (s->endpoint[n - 1] == '/' || url[n] == '/'));
 }
 
+/* As check, of URL, which is named without its query. */
+static int
+check_url (enum cloud_status status, const char *url)
+{
+  struct buffer name = { NULL }, shown = { NULL };
+  int r;
+
+  buffer_add (&name, url, strcspn (url, "?"));
+  cloud_url_redact (&shown, buffer_text (&name));
+  r = check (status, buffer_text (&shown));
+  cloud_secret_fini (&name);
+  buffer_fini (&shown);
+  return r;
+}
+
 static int
 add_sas (const struct cloud_service *s, const char *url, struct buffer *out)
 {
   struct azure_url a;
-  int r = check (azure_url_parse (url, &a), "the URL");
+  int r = check_url (azure_url_parse (url, &a), url);
 
   if (r == 0 && s->sas != NULL && a.sas.len > 0) {
     log_error ("sas= is given, and the URL has parameters of its own");

@@ -25,6 +25,7 @@ cloud_status_string (enum cloud_status status)
     [CLOUD_URL_FRAGMENT] = "contains a \"#\", which is written %23",
     [CLOUD_URL_NO_BLOB] = "names no blob",
     [CLOUD_URL_NO_KEY] = "names no object",
+    [CLOUD_URL_NOT_HOST] = "must be a URL of a host, without a path or a query",
     [CLOUD_URL_NOT_DATA] = "asks for something else than a blob's data",
     [CLOUD_URL_VERSIONS] = "has to name one snapshot or one version",
     [CLOUD_URL_EXPIRED] = "was signed for a time that is over",

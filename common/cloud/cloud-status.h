@@ -24,6 +24,7 @@ enum cloud_status {
   CLOUD_URL_NO_BLOB,   /* names an account or container */
   CLOUD_URL_NO_KEY,    /* names a bucket */
   CLOUD_URL_NOT_DATA,  /* asks for something else than the blob itself */
+  CLOUD_URL_NOT_HOST,  /* is more than a host, and perhaps a port */
   CLOUD_URL_VERSIONS,  /* a snapshot and a version, or an empty one */
   CLOUD_URL_EXPIRED,   /* pre-signed, and its time is over */
   CLOUD_URL_PRESIGNED, /* pre-signed, and its times cannot be read */

@@ -129,7 +129,7 @@ s3_url_make (const char *endpoint, const char *bucket, const char *key,
   if (status != CLOUD_OK)
     return status;
   if (u.path.n > 1 || u.query.n > 0)
-    return CLOUD_URL_NOT_DATA;
+    return CLOUD_URL_NOT_HOST;
   if (*bucket == '\0' || *key == '\0')
     return CLOUD_URL_NO_KEY;
   if (cloud_url_is_address (&u) || (u.https && strchr (bucket, '.') != NULL))

@@ -89,15 +89,16 @@ is_named_vhd (const char *name)
   return n >= 4 && strcasecmp (name + n - 4, ".vhd") == 0;
 }
 
-/* Has the file the look of a VHD?  1, 0 or -1 after nbdkit_error. */
+/* Has the file the look of a VHD?  1, with its footer, 0 or -1 after
+ * nbdkit_error.
+ */
 static int
-looks_like_vhd (struct store *s)
+looks_like_vhd (struct store *s, struct vhd_footer *f)
 {
-  struct vhd_footer f;
   bool from_head;
   int err;
 
-  switch (vhd1_find_footer (s, &f, &from_head, &err)) {
+  switch (vhd1_find_footer (s, f, &from_head, &err)) {
   case -1:
     nbdkit_error ("%s: reading the end: %s", s->description, strerror (err));
     return -1;
@@ -108,41 +109,89 @@ looks_like_vhd (struct store *s)
   }
 }
 
+/* The file may be wanted as it is, but that is not likely.  0 or -1 after
+ * nbdkit_error.
+ */
+static int
+warn_of_vhdx (struct store *s)
+{
+  static const char signature[] = { 'v', 'h', 'd', 'x', 'f', 'i', 'l', 'e' };
+  char start[sizeof signature];
+  int err;
+
+  if (store_size (s) < sizeof start)
+    return 0;
+  if (store_read (s, start, sizeof start, 0, &err) == -1) {
+    nbdkit_error ("%s: reading the start: %s", s->description, strerror (err));
+    return -1;
+  }
+  if (memcmp (start, signature, sizeof start) == 0)
+    nbdkit_error ("%s: warning: looks like a VHDX, and is served as a raw "
+                  "disk: nbdkit-vhdx-plugin(1) serves the disk in it; "
+                  "format=flat says that it is wanted so",
+                  s->description);
+  return 0;
+}
+
+static void
+refuse_vhd (struct store *s, const struct vhd_footer *f)
+{
+  if (f->type == VHD_TYPE_FIXED)
+    nbdkit_error ("%s: has the footer of a VHD, but is not called so: say "
+                  "format=vhd1 if it is one, or format=flat if it is a raw "
+                  "disk that happens to end so",
+                  s->description);
+  else
+    nbdkit_error ("%s: has the footer of a VHD that is not a fixed one: "
+                  "nbdkit-vhd1-plugin(1) serves such; or say format=flat if it "
+                  "is a raw disk that happens to end so",
+                  s->description);
+}
+
 /* Is it to be served as a VHD?  1, 0 or -1 after nbdkit_error.  A footer
  * alone is not enough: that a raw disk ends so may be the doing of a guest.
  */
 static int
 is_vhd (struct store *s)
 {
+  struct vhd_footer f;
   int looks;
 
   if (format != FORMAT_AUTO)
     return format == FORMAT_VHD1;
   if (is_named_vhd (s->description))
     return 1;
-  looks = looks_like_vhd (s);
-  if (looks == 1) {
-    nbdkit_error ("%s: has the footer of a VHD, but is not called so: say "
-                  "format=vhd1 if it is one, or format=flat if it is a raw "
-                  "disk that happens to end so",
+  looks = looks_like_vhd (s, &f);
+  if (looks == 0)
+    return warn_of_vhdx (s);
+  if (looks == 1)
+    refuse_vhd (s, &f);
+  return -1;
+}
+
+static struct store *
+open_vhd (struct store *s)
+{
+  const struct store_vhd1_options o = { .name = s->description };
+  struct store *disk = store_vhd1_create (s, &o);
+
+  if (disk == NULL && errno == EOPNOTSUPP)
+    nbdkit_error ("%s: nbdkit-vhd1-plugin(1) serves VHDs that are not fixed",
                   s->description);
-    return -1;
-  }
-  return looks;
+  return disk;
 }
 
 /* S, which is owned in any case, as the format says. */
 static struct store *
 open_format (struct store *s)
 {
-  const struct store_vhd1_options o = { .name = s->description };
   const int vhd = is_vhd (s);
   struct store *disk = NULL;
 
   if (vhd == 0)
     return s;
   if (vhd == 1)
-    disk = store_vhd1_create (s, &o);
+    disk = open_vhd (s);
   if (disk == NULL)
     store_close (s);
   return disk;

@@ -118,6 +118,8 @@ refused '404 BlobNotFound: there is no such blob' "$endpoint/priv/none" \
         account-key=+"$tmp/key"
 refused '404 ContainerNotFound: there is no such container' "$endpoint/none/x" \
         account-key=+"$tmp/key"
+refused 'http://127.0.0.1:[0-9]*/devstoreaccount1: names no blob' \
+        "$endpoint?x=y" account-key=+"$tmp/key"
 refused 'not base64' "$priv" account-key=x
 refused 'sas: ' "$priv" sas=x
 refused 'not of the account' http://127.0.0.1:1/x/y \

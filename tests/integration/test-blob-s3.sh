@@ -67,6 +67,8 @@ refused '403 InvalidAccessKeyId: there is no such access key' "${place[@]}" \
 refused 'go together' "${key[@]}"
 refused 'needs bucket' access-key=x secret-key=y key=x url=http://x/y/z
 refused 'only one of' "${place[@]}" http://127.0.0.1/x
+refused 'endpoint-url: must be a URL of a host, without a path' \
+        bucket=b endpoint-url="$s3_endpoint/path"
 refused 'session-token' session-token=x "${place[@]}"
 
 # A clock that is wrong does not matter: the server has one, too.

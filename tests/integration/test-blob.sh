@@ -133,6 +133,18 @@ expect_error 'without TLS' nbdkit blob "$https/plain" cainfo="$tmp/ca.pem"
 expect_error 'certificate' nbdkit blob "$https/disk.img"
 expect_error 'has the footer of a VHD' nbdkit blob "$http/looks"
 expect_error 'footer' nbdkit blob "$http/disk.img" format=vhd1
+nbdkit -U - vhd1 "$tmp/www/dynamic" create=1M subformat=dynamic --run :
+ln "$tmp/www/dynamic" "$tmp/www/dynamic.vhd"
+for args in dynamic 'dynamic format=vhd1' dynamic.vhd; do
+    # shellcheck disable=SC2086
+    expect_error 'nbdkit-vhd1-plugin' nbdkit blob $http/$args
+done
+nbdkit -U - vhdx "$tmp/www/x" create=1M --run :
+nbdkit -U - blob "$http/x" --run : 2>"$tmp/warnings"
+grep -q 'x: warning: looks like a VHDX.*nbdkit-vhdx-plugin' "$tmp/warnings" ||
+    fail "$(<"$tmp/warnings")"
+served "$tmp/www/x" "$http/x" format=flat 2>"$tmp/warnings"
+[[ ! -s $tmp/warnings ]] || fail "$(<"$tmp/warnings")"
 expect_error 'cannot be used' nbdkit blob disk.img
 expect_error 'give the URL' nbdkit blob
 expect_error 'only one of' nbdkit blob "$http/x" base-url="$http"

@@ -86,7 +86,6 @@ static const struct place {
     NULL,
     "k",
     "http://127.0.0.1:9/bk/k" },
-  { { .bucket = "bk", .endpoint_url = "http://h/x" }, NULL, "k", NULL },
   { { .access_key = "id", .secret_key = "hidden" },
     "http://h/bk/k?versionId=1",
     "",
@@ -133,6 +132,7 @@ static const struct cloud_options refused[] = {
   { .session_token = "hidden" },
   { .key = "k" },
   { .endpoint_url = "http://h" },
+  { .bucket = "bk", .endpoint_url = "http://h/x" },
   { .bucket = "b", .sas = SAS },
   { .token_file = "/nonexistent/token" },
 };

@@ -110,9 +110,9 @@ START_TEST (made)
   ck_assert_str_eq (buffer_text (&out), "http://h/bkt/k?versionId=v%2B1");
   buffer_fini (&out);
   ck_assert_int_eq (s3_url_make ("http://h/x", "b", "k", NULL, true, &out),
-                    CLOUD_URL_NOT_DATA);
+                    CLOUD_URL_NOT_HOST);
   ck_assert_int_eq (s3_url_make ("http://h?x", "b", "k", NULL, true, &out),
-                    CLOUD_URL_NOT_DATA);
+                    CLOUD_URL_NOT_HOST);
   ck_assert_int_eq (s3_url_make ("h", "b", "k", NULL, true, &out),
                     CLOUD_URL_SCHEME);
   ck_assert_int_eq (s3_url_make ("http://h", "", "k", NULL, true, &out),
