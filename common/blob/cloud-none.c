@@ -53,6 +53,14 @@ cloud_service_url (const struct cloud_service *s, const char *url,
   return NULL;
 }
 
+int
+cloud_service_names (const struct cloud_service *s, struct http_client *client,
+                     cloud_service_add add, void *opaque)
+{
+  errno = EOPNOTSUPP;
+  return -1;
+}
+
 const struct http_service cloud_service_plain;
 
 struct blob_map *

@@ -69,6 +69,16 @@ extern bool cloud_options_have_place (const struct cloud_options *o);
 extern char *cloud_service_url (const struct cloud_service *s, const char *url,
                                 const char *name);
 
+/* For each name; 0, or -1 to end. */
+typedef int (*cloud_service_add) (void *opaque, const char *name);
+
+/* Ask, through CLIENT, which S serves, for the names in the container or
+ * bucket, at most 10000.  Waits.  0, or -1 after log_error.
+ */
+extern int cloud_service_names (const struct cloud_service *s,
+                                struct http_client *client,
+                                cloud_service_add add, void *opaque);
+
 /* For clients without credentials, and for those whose URLs have them:
  * explains refusals.  It wants no opaque.
  */

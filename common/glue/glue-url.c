@@ -5,6 +5,7 @@
 
 #include <config.h>
 
+#include "base/cleanup.h"
 #include "glue/glue-plugin.h"
 #include "glue/glue-url.h"
 
@@ -35,6 +36,7 @@ glue_url_config_complete (struct glue_url *g)
 int
 glue_url_ensure (struct glue_url *g)
 {
+  LOCK_SCOPE (&g->lock);
   if (g->client.client != NULL)
     return 0;
   if (open_client_ensure (&g->client, &g->http.o, &g->cloud.o) == 0 &&

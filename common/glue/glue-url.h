@@ -7,6 +7,8 @@
 #ifndef DISKSTACK_GLUE_URL_H
 #define DISKSTACK_GLUE_URL_H
 
+#include <pthread.h>
+
 #include "glue/glue-cloud.h"
 #include "glue/glue-http.h"
 #include "glue/glue-watch.h"
@@ -18,6 +20,7 @@ struct glue_url {
   struct glue_http http;
   struct glue_cloud cloud;
   struct open_client client;
+  pthread_mutex_t lock; /* for making it; all zeroes */
   bool forked;
   struct glue_watch watch; /* of the client, after the fork */
 };
@@ -34,7 +37,7 @@ extern int glue_url_config (struct glue_url *g, const char *key,
 /* For .config_complete.  0 or -1 after nbdkit_error. */
 extern int glue_url_config_complete (struct glue_url *g);
 
-/* Make the client, if it is not there; not before a fork, unless it is
+/* Make the client, if it is not there, for any thread; not before a fork, unless it is
  * closed.  0 or -1 after nbdkit_error.
  */
 extern int glue_url_ensure (struct glue_url *g);

@@ -293,11 +293,27 @@ blob_unload (void)
   glue_url_fini (&http);
 }
 
-/* Names are not listed: none is told, rather than one that is not there. */
+static int
+add_export (void *list, const char *name)
+{
+  return nbdkit_add_export (list, name, NULL);
+}
+
+/* Of web servers there is no list: no name is told, rather than one that is
+ * not there.
+ */
 static int
 blob_list_exports (int readonly, int is_tls, struct nbdkit_exports *list)
 {
-  return is_by_name () ? 0 : nbdkit_add_export (list, "", NULL);
+  const struct open_client *c = &http.client;
+
+  if (!is_by_name ())
+    return nbdkit_add_export (list, "", NULL);
+  if (base_url != NULL)
+    return 0;
+  if (glue_url_ensure (&http) == -1)
+    return -1;
+  return cloud_service_names (c->service, c->client, add_export, list);
 }
 
 static void *

@@ -104,6 +104,35 @@ serves_by_name "$tmp/data" 'd/odd +=:(~é.img' ../pub/disk.img \
     blob connection-string=+"$tmp/connection" container=priv
 grep -q 'is not the name of a blob' "$tmp/sock.log" || fail "a way out"
 
+# All of them are listed, in pages.
+commands=(container many)
+for (( i = 0; i < 1003; i++ )); do
+    commands+=(-- block "many/d & d/$i.img" "$tmp/empty")
+done
+azure "${commands[@]}"
+azure sas many c rl "$begun" "$soon" >"$tmp/list-sas"
+echo "BlobEndpoint=$endpoint;SharedAccessSignature=$(<"$tmp/list-sas")" \
+    >"$tmp/list-connection"
+for secret in connection list-connection; do
+    start_nbdkit "$tmp/sock" -v blob connection-string=+"$tmp/$secret" \
+                 container=many
+    "$python" - "$tmp/sock" <<'PYTHON'
+import sys, nbd
+h, names = nbd.NBD(), []
+h.set_opt_mode(True)
+h.connect_unix(sys.argv[1])
+h.opt_list(lambda name, description: names.append(name))
+assert sorted(names) == sorted(f"d & d/{i}.img" for i in range(1003)), names
+PYTHON
+    stop_nbdkit "$tmp/sock"
+    no_secret "$tmp/sock.log"
+done
+start_nbdkit "$tmp/sock" blob connection-string=+"$tmp/sas-connection" \
+             container=priv
+! nbdinfo --list "nbd+unix://?socket=$tmp/sock" >"$tmp/list" || fail "a list"
+stop_nbdkit "$tmp/sock"
+grep -q '403 ' "$tmp/sock.log" || fail "$(<"$tmp/sock.log")"
+
 # refused PATTERN ARGS...
 refused () {
     expect_error "$1" nbdkit -v -U - blob "${@:2}" --run true

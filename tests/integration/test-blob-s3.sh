@@ -48,6 +48,17 @@ expect_error '403' nbdkit vhdx "$s3_endpoint/$s3_bucket/i.vhdx" \
 serves_by_name "$tmp/data" "$odd" ../other/disk.img \
     '404 NoSuchKey: there is no such object' "${blob[@]}" "${place[@]}"
 
+start_nbdkit "$tmp/sock" "${blob[@]}" "${place[@]}"
+"$python" - "$tmp/sock" <<'PYTHON'
+import sys, nbd
+h, names = nbd.NBD(), []
+h.set_opt_mode(True)
+h.connect_unix(sys.argv[1])
+h.opt_list(lambda name, description: names.append(name))
+assert len(names) == 3 and {"disk.img", "i.vhdx"} < set(names), names
+PYTHON
+stop_nbdkit "$tmp/sock"
+
 # The bucket in the name of the host (which a proxy finds).
 start_proxy
 nbdkit -v -U - "${blob[@]}" endpoint-url=http://s3.example.org:80 \
