@@ -49,20 +49,11 @@ run_once (struct nvme *n, const struct nvme_sqe *sqe, void *buf, size_t count,
   s = nvme_request_get (&rq, count, false);
   status = why_no_slot (q);
   if (s != NULL) {
-    nvme_slot_build (q, s, sqe);
-    if (NVME_OPCODE_SENDS (sqe->opcode) && buf != NULL)
-      nvme_slot_write (q, s, 0, buf, count);
-    nvme_request_post (&rq, s);
-    nvme_request_ring (&rq);
     status = NVME_SC_TIMED_OUT;
-    if (nvme_request_wait (&rq, true)) {
-      nvme_request_collect (&rq);
+    if (nvme_request_exchange (&rq, s, sqe, buf, count)) {
       status = s->status;
       if (result != NULL)
         *result = s->result;
-      if (!NVME_OPCODE_SENDS (sqe->opcode) && buf != NULL &&
-          (status & NVME_STATUS_CODE_MASK) == 0)
-        nvme_slot_read (q, s, 0, buf, count);
       nvme_request_release (&rq, s);
     }
   }

@@ -220,6 +220,14 @@ extern bool nvme_request_wait (struct nvme_request *rq, bool all);
 extern struct nvme_slot *nvme_request_collect (struct nvme_request *rq);
 extern void nvme_request_release (struct nvme_request *rq, struct nvme_slot *s);
 
+/* Have the device execute one command in S, with the COUNT bytes of BUF, which
+ * go there or, if it succeeds, come from there as its opcode says; NULL: none.
+ * False if the deadline passed: then S is abandoned.
+ */
+extern bool nvme_request_exchange (struct nvme_request *rq, struct nvme_slot *s,
+                                   const struct nvme_sqe *command, void *buf,
+                                   size_t count);
+
 /* Without the lock: give the command its pages, which are filled with the
  * COUNT bytes later or now; and copy to or from them, from byte AT on.
  */

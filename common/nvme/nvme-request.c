@@ -248,6 +248,25 @@ nvme_request_ring (struct nvme_request *rq)
 }
 
 bool
+nvme_request_exchange (struct nvme_request *rq, struct nvme_slot *s,
+                       const struct nvme_sqe *command, void *buf, size_t count)
+{
+  const bool sends = NVME_OPCODE_SENDS (command->opcode);
+
+  nvme_slot_build (rq->q, s, command);
+  if (sends && buf != NULL)
+    nvme_slot_write (rq->q, s, 0, buf, count);
+  nvme_request_post (rq, s);
+  nvme_request_ring (rq);
+  if (!nvme_request_wait (rq, true))
+    return false;
+  nvme_request_collect (rq);
+  if (!sends && buf != NULL && (s->status & NVME_STATUS_CODE_MASK) == 0)
+    nvme_slot_read (rq->q, s, 0, buf, count);
+  return true;
+}
+
+bool
 nvme_queue_post_alone (struct nvme_queue *q, const struct nvme_sqe *sqe,
                        bool event)
 {

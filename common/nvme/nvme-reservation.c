@@ -63,17 +63,8 @@ run (struct nvme_ns *ns, const struct nvme_sqe *sqe, void *buf, size_t count)
   s = nvme_request_get (&rq, count, true);
   if (s != NULL) {
     s->once = true;
-    nvme_slot_build (q, s, sqe);
-    if (NVME_OPCODE_SENDS (sqe->opcode))
-      nvme_slot_write (q, s, 0, buf, count);
-    nvme_request_post (&rq, s);
-    nvme_request_ring (&rq);
-    nvme_request_wait (&rq, true);
-    nvme_request_collect (&rq);
+    nvme_request_exchange (&rq, s, sqe, buf, count);
     status = s->status;
-    if (!NVME_OPCODE_SENDS (sqe->opcode) &&
-        (status & NVME_STATUS_CODE_MASK) == 0)
-      nvme_slot_read (q, s, 0, buf, count);
     nvme_request_release (&rq, s);
   }
   pthread_mutex_unlock (&q->lock);

@@ -15,39 +15,7 @@
 #include "base/cleanup.h"
 #include "support/rng.h"
 #include "support/threads.h"
-#include "unit/http-rig.h"
-
-static struct rig rig;
-
-static int
-read_part (uint64_t offset, size_t count, size_t part)
-{
-  return rig_read (&rig, offset, count, part);
-}
-
-static void
-open_good (void)
-{
-  rig_open_good (&rig);
-}
-
-static void
-setup (void)
-{
-  rig_start (&rig, true);
-}
-
-static void
-setup_threaded (void)
-{
-  rig_start (&rig, false);
-}
-
-static void
-teardown (void)
-{
-  rig_stop (&rig);
-}
+#include "unit/http-both-ways.h"
 
 /* ------------------------------------------------------------------ */
 
@@ -555,14 +523,10 @@ main (void)
     bad_urls,
   };
   Suite *suite = suite_create ("http-client");
-  TCase *const kinds[] = { test_case (suite, "who waits drives"),
-                           test_case (suite, "the thread drives") };
+  TCase *kinds[2];
 
-  tcase_add_checked_fixture (kinds[0], setup, teardown);
-  tcase_add_checked_fixture (kinds[1], setup_threaded, teardown);
+  both_ways (suite, kinds, tests, ARRAY_SIZE (tests));
   for (size_t k = 0; k < ARRAY_SIZE (kinds); k++) {
-    for (size_t i = 0; i < ARRAY_SIZE (tests); i++)
-      tcase_add_test (kinds[k], tests[i]);
     tcase_add_loop_test (kinds[k], retries, 0, ARRAY_SIZE (passing));
     tcase_add_loop_test (kinds[k], failures, 0, ARRAY_SIZE (lasting));
   }

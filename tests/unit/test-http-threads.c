@@ -13,39 +13,7 @@
 
 #include "base/align.h"
 #include "support/threads.h"
-#include "unit/http-rig.h"
-
-static struct rig rig;
-
-static int
-read_part (uint64_t offset, size_t count, size_t part)
-{
-  return rig_read (&rig, offset, count, part);
-}
-
-static void
-open_good (void)
-{
-  rig_open_good (&rig);
-}
-
-static void
-setup (void)
-{
-  rig_start (&rig, true);
-}
-
-static void
-setup_threaded (void)
-{
-  rig_start (&rig, false);
-}
-
-static void
-teardown (void)
-{
-  rig_stop (&rig);
-}
+#include "unit/http-both-ways.h"
 
 /* ------------------------------------------------------------------ */
 
@@ -291,15 +259,9 @@ main (void)
     shares,
   };
   Suite *suite = suite_create ("http-threads");
-  TCase *const kinds[] = { test_case (suite, "who waits drives"),
-                           test_case (suite, "the thread drives") };
+  TCase *kinds[2];
 
-  tcase_add_checked_fixture (kinds[0], setup, teardown);
-  tcase_add_checked_fixture (kinds[1], setup_threaded, teardown);
-  for (size_t k = 0; k < ARRAY_SIZE (kinds); k++) {
-    for (size_t i = 0; i < ARRAY_SIZE (tests); i++)
-      tcase_add_test (kinds[k], tests[i]);
-  }
+  both_ways (suite, kinds, tests, ARRAY_SIZE (tests));
   tcase_add_test (kinds[0], drives);
   tcase_add_test (kinds[1], does_not_drive);
   return test_run (suite);
