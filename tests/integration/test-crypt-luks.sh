@@ -45,8 +45,7 @@ qemu-img convert --object secret,id=s,file=pass -O raw --image-opts \
 cmp -n 2097152 data back
 
 # And the other way round.
-qemu-img create -q -f luks --object secret,id=s,file=pass \
-         -o key-secret=s,iter-time=10 qemu.luks 2M
+qemu_luks qemu.luks cipher-mode=xts
 open_with qemu.luks crypt-passphrase=+pass
 qemu-img convert --object secret,id=s,file=pass -O raw --image-opts \
          driver=luks,key-secret=s,file.driver=file,file.filename=qemu.luks back
@@ -69,9 +68,7 @@ refused 'has no LUKS header' --filter=crypt raw data crypt-passphrase=+pass
 random_file key 64
 refused 'has a header of LUKS2, and crypt-key= is for plain' \
         --filter=crypt raw two crypt-key=+key
-qemu-img create -q -f luks --object secret,id=s,file=pass \
-         -o key-secret=s,iter-time=10,cipher-mode=cbc,ivgen-alg=essiv \
-         cbc.luks 2M
+qemu_luks cbc.luks cipher-mode=cbc ivgen-alg=essiv
 refused 'is encrypted with aes-cbc-essiv.*only aes-xts-plain64' \
         --filter=crypt raw cbc.luks crypt-passphrase=+pass
 

@@ -25,7 +25,7 @@ status () {
 }
 
 # shows OPTIONS... <<TEXT
-shows () { diskstack pr "$@" pr.sock | diff - /dev/stdin; }
+shows () { diff <(diskstack pr "$@" pr.sock) -; }
 
 shows <<'TEXT'
   PR generation=0x0, there are NO registered reservation keys
