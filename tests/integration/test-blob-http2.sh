@@ -34,7 +34,9 @@ no_error () {
     ! grep -q 'error:' "$tmp/sock.log" || fail "$1: $(grep error: "$tmp/sock.log")"
 }
 no_error "few requests for each connection"
-(( $(wc -l <"$tmp/access.log") > 400 )) || fail "too few requests"
+# Most reads are one; some are of what is still in memory.
+(( $(wc -l <"$tmp/access.log") > 10 * nginx_requests )) ||
+    fail "too few requests"
 ! grep -v '^HTTP/2.0 206 ' "$tmp/access.log" || fail "other than HTTP/2"
 
 # Sixteen at once, while the configuration is read again and again.
