@@ -134,9 +134,11 @@ write_one (struct cache *c, uint64_t nclusters)
   static const unsigned kinds[] = { 0, LAYER_NO_OVERWRITE, LAYER_DIRTY };
   const unsigned flags = kinds[rng_below (&c->rng, ARRAY_SIZE (kinds))];
   const bool again = c->n > c->first && rng_one_in (&c->rng, 4);
+  /* The last of what was written may be near the end of the disk. */
   const uint64_t cluster =
-    again ? c->fifo[c->first + rng_below (&c->rng, c->n - c->first)] :
-            rng_below (&c->rng, nclusters - PIECE_CLUSTERS);
+    min_u64 (again ? c->fifo[c->first + rng_below (&c->rng, c->n - c->first)] :
+                     rng_below (&c->rng, nclusters - PIECE_CLUSTERS),
+             nclusters - PIECE_CLUSTERS);
   const uint64_t most = rng_one_in (&c->rng, 2) ? PIECE_CLUSTERS : 3;
   const uint32_t n =
     rng_one_in (&c->rng, 3) ?
