@@ -217,13 +217,17 @@ struct store *
 store_http_identify (struct store *disk, const struct uuid *id)
 {
   static const char own[] = ", disk-id=";
-  const char *description = disk->description;
-  const char *end = strstr (description, own);
-  const size_t n =
-    end != NULL ? (size_t) (end - description) : strlen (description);
-  const bool is_image = disk->info.has_id;
   char text[UUID_STRLEN + 1], of_image[UUID_STRLEN + 1];
+  const char *description, *end;
+  bool is_image;
+  size_t n;
 
+  if (disk == NULL || id == NULL)
+    return disk;
+  description = disk->description;
+  end = strstr (description, own);
+  n = end != NULL ? (size_t) (end - description) : strlen (description);
+  is_image = disk->info.has_id;
   uuid_format (&disk->info.id, of_image);
   uuid_format (id, text);
   disk->info.has_id = true;

@@ -56,9 +56,9 @@ extern bool store_http_id (struct store *s, struct uuid *id);
 
 /* Make ID, of such a store, that of DISK, which is made of that store and
  * owns it, in its description, too: an image in another version of the file
- * may say that it is the same.  What
- * that says is told as "image-id=UUID".  Returns DISK, or NULL after log_error with
- * errno, with DISK closed.
+ * may say that it is the same.  What that says is told as "image-id=UUID".
+ * Nothing is done if ID is NULL, or DISK.  Returns DISK, or NULL after
+ * log_error with errno, with DISK closed.
  */
 extern struct store *store_http_identify (struct store *disk,
                                           const struct uuid *id);

@@ -102,22 +102,30 @@ open_client_forget (char *url)
 }
 
 struct store *
+open_client_store (const struct open_client *c, char *where,
+                   const struct store_http_options *so)
+{
+  struct store *s =
+    where != NULL ? store_http_create (c->client, where, so) : NULL;
+
+  open_client_forget (where);
+  return s;
+}
+
+struct store *
 open_client_image (const struct open_client *c, const char *url,
                    enum image_format_id format, enum vhd_size_rule size_rule)
 {
   const struct store_http_options so = STORE_HTTP_DEFAULTS;
-  char *where = open_client_url (c, url);
-  struct store *s =
-    where != NULL ? store_http_create (c->client, where, &so) : NULL;
+  struct store *s = open_client_store (c, open_client_url (c, url), &so);
   struct uuid id;
   bool has_id;
 
-  open_client_forget (where);
   if (s == NULL)
     return NULL;
   has_id = store_http_id (s, &id);
-  s = image_alone_store (s, format, size_rule);
-  return s != NULL && has_id ? store_http_identify (s, &id) : s;
+  return store_http_identify (image_alone_store (s, format, size_rule),
+                              has_id ? &id : NULL);
 }
 
 struct store *

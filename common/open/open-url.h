@@ -65,6 +65,13 @@ extern char *open_client_url (const struct open_client *c, const char *url);
 /* Wipe and free; NULL is ignored. */
 extern void open_client_forget (char *url);
 
+/* What is at WHERE, of open_client_url, which is forgotten; NULL is none.  C
+ * was ensured.  NULL after log_error.
+ */
+extern struct store *open_client_store (const struct open_client *c,
+                                        char *where,
+                                        const struct store_http_options *so);
+
 /* As open_url_image, with C, which was ensured. */
 extern struct store *open_client_image (const struct open_client *c,
                                         const char *url,

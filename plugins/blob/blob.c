@@ -201,18 +201,14 @@ open_format (struct store *s)
 static struct store *
 open_place (char *where)
 {
-  struct store *s = where != NULL ?
-                      store_http_create (http.client.client, where, &tuning) :
-                      NULL;
+  struct store *s = open_client_store (&http.client, where, &tuning);
   struct uuid id;
   bool has_id;
 
-  open_client_forget (where);
   if (s == NULL)
     return NULL;
   has_id = store_http_id (s, &id);
-  s = open_format (s);
-  return s != NULL && has_id ? store_http_identify (s, &id) : s;
+  return store_http_identify (open_format (s), has_id ? &id : NULL);
 }
 
 static char *

@@ -97,23 +97,21 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def do_short(self, first, last):
         self.part(first, max(first, last - 1))
 
-    def do_long(self, first, last):
+    def begin_without_length(self, first, last):
         self.send_response(206)
         self.send_header("Content-Range",
                          "bytes %d-%d/%d" % (first, last, len(data)))
         self.send_header("ETag", '"it"')
         self.send_header("Connection", "close")
         self.end_headers()
+
+    def do_long(self, first, last):
+        self.begin_without_length(first, last)
         self.wfile.write(data[first:last + 1] + b"surplus")
         self.end_here()
 
     def do_claims_range_sends_all(self, first, last):
-        self.send_response(206)
-        self.send_header("Content-Range",
-                         "bytes %d-%d/%d" % (first, last, len(data)))
-        self.send_header("ETag", '"it"')
-        self.send_header("Connection", "close")
-        self.end_headers()
+        self.begin_without_length(first, last)
         self.wfile.write(data[:last + 1 - first])
         time.sleep(0.02)
         self.wfile.write(data[last + 1 - first:])

@@ -23,6 +23,8 @@ expect_error 'is not a block device' \
     nbdkit -U - blockdevice /dev/null --run :
 expect_error 'No such file' nbdkit -U - blockdevice "$tmp/none" --run :
 expect_error 'give the device' nbdkit -U - blockdevice --run :
+expect_error 'status= may only be given once' \
+    nbdkit -U - blockdevice /dev/null status=a status=b --run :
 expect_error "unknown parameter 'size'" \
     nbdkit -U - blockdevice /dev/null size=1M --run :
 

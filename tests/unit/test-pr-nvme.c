@@ -30,6 +30,7 @@ struct subject {
   unsigned commands;
   int err;         /* of the next one, if not 0 */
   uint16_t status; /* the same */
+  bool endless;    /* reports say that there is more than there can be */
 };
 
 static const struct uuid us = { { 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14,
@@ -71,6 +72,9 @@ command (void *opaque, uint8_t opcode, uint32_t cdw10, uint32_t cdw11,
   quick_assert (count == (cdw10 + 1) * 4);
   quick_assert ((cdw11 & NVME_REPORT_EXTENDED) == s->setup.long_host_id);
   nvme_reservations_report (&s->r, s->setup.long_host_id, buf, count);
+  if (s->endless)
+    memset ((uint8_t *) buf + offsetof (struct nvme_reservation_report, regctl),
+            0xff, 2);
   return 0;
 }
 
@@ -186,6 +190,25 @@ START_TEST (test_long_report)
     ck_assert_uint_eq (other_registers (&s, i, i + 1), 0);
   ck_assert_uint_eq (pr_keys (s.t, &key), NVME_TEST_HOSTS);
   ck_assert_uint_eq (s.commands, 2);
+  pr_nvme_free (s.p);
+}
+END_TEST
+
+/* One that is longer than can be read. */
+START_TEST (test_endless_report)
+{
+  struct subject s = { .setup.host_id = us, .endless = true };
+  uint8_t cdb[PR_CDB_SIZE] = { 0 }, data[64];
+  struct pr_answer a;
+
+  set_up (&s);
+  reservation_in_serialise (RESERVATION_READ_KEYS, sizeof data, cdb);
+  s.t->ops->pr_in (s.t, "host", cdb, data, sizeof data, &a);
+  ck_assert_uint_eq (a.status, CHECK);
+  ck_assert_uint_eq (a.count, 0);
+  ck_assert_uint_eq (s.commands, 1);
+  ck_assert (log_memory_contains (
+    "namespace 1: the report of reservations is shorter than it says"));
   pr_nvme_free (s.p);
 }
 END_TEST
@@ -433,8 +456,9 @@ int
 main (void)
 {
   const TTest *const tests[] = {
-    test_life,        test_full_status, test_capabilities, test_refused,
-    test_long_report, test_failures,    test_beside_scsi,  test_bad_reports,
+    test_life,     test_full_status, test_capabilities,
+    test_refused,  test_long_report, test_endless_report,
+    test_failures, test_beside_scsi, test_bad_reports,
   };
 
   return test_main ("pr-nvme", tests, ARRAY_SIZE (tests));

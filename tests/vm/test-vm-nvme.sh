@@ -135,10 +135,25 @@ killed () {
     nbdkit -U - nvme $address nsid=2 --run 'nbdcopy --flush /out/b "$uri"'
 }
 
+# QEMU's controller has no reservations: a server that wants them does not
+# start, and leaves the controller as it was.
+reservations () {
+    mkdir -p /etc/nvme
+    echo nobody >/etc/nvme/hostid
+    expect_error '/etc/nvme/hostid: "nobody" is not a UUID' \
+        nbdkit -U - nvme $address nsid=1 pr-socket="$tmp/pr.sock" --run :
+    cat /proc/sys/kernel/random/uuid >/etc/nvme/hostid
+    ! nbdkit -f -U "$tmp/none" nvme $address nsid=1 \
+        pr-socket="$tmp/pr.sock" >none.log 2>&1 || fail "it has reservations"
+    grep 'namespace 1: the namespace has no persistent reservations' none.log
+    diskstack info nvme:$address
+}
+
 in_guest () {
     address=0000:00:04.0
     exchange
     look
+    reservations
     as_user
     file_system
     counted
